@@ -1,0 +1,39 @@
+import type { Request } from 'express';
+import type { Role } from '../contracts/statuses';
+import { Problem } from './problems';
+import type { Caller, Tokens } from './tokens';
+
+export type { Caller } from './tokens';
+
+const BEARER = /^Bearer +([A-Za-z0-9_.-]+)$/i;
+
+/** Finds out who is calling; every route that isn't public begins with this. */
+export function authenticate(tokens: Tokens, req: Request): Caller {
+  const header = req.headers.authorization;
+  if (header === undefined) {
+    throw new Problem('unauthenticated', { detail: 'This request carries no access token.' });
+  }
+  const token = BEARER.exec(header)?.[1];
+  try {
+    if (token !== undefined) return (req.context.caller = tokens.verify(token));
+  } catch {
+    // Why it failed is of use to nobody who should have a token.
+  }
+  throw new Problem('unauthenticated', {
+    detail: 'The access token is not valid, or has expired.',
+    headers: { 'WWW-Authenticate': 'Bearer realm="holdfast", error="invalid_token"' },
+  });
+}
+
+/** The caller of a route that isn't public. */
+export function requireCaller(req: Request): Caller {
+  const { caller } = req.context;
+  if (!caller) throw new Error('A public route has no caller');
+  return caller;
+}
+
+export function requireRole(caller: Caller, allowed: readonly Role[]): void {
+  if (!caller.roles.some((role) => allowed.includes(role))) {
+    throw new Problem('forbidden', { detail: `This needs the role ${allowed.join(' or ')}.` });
+  }
+}

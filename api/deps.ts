@@ -1,0 +1,23 @@
+import type { Logger } from 'pino';
+import type { Names } from '../ledger/names';
+import type { Sealer } from '../ledger/seal';
+import type { Shards } from '../ledger/shards';
+import type { Lanes } from './lane';
+import type { Tokens } from './tokens';
+
+/** Everything the API needs of the rest; cli/ puts it together. */
+export interface ApiDeps {
+  shards: Shards;
+  names: Names;
+  sealer: Sealer;
+  tokens: Tokens;
+  log: Logger;
+  lanes: Lanes;
+  /** Under which commands are hashed; it never rotates. */
+  commandKey: string;
+  /** For /readyz: each dependency by name; what throws isn't ready. */
+  checks: Record<string, () => Promise<void>>;
+  isStopping: () => boolean;
+  /** How long a transfer may take before it is answered 202. */
+  deadlineMs: number;
+}

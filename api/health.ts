@@ -1,0 +1,64 @@
+import * as schemas from '../contracts/schemas';
+import type { ApiDeps } from './deps';
+import { route, type Route } from './routes';
+import { sendJson } from './send';
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+export function healthRoutes({ checks, isStopping, log }: Pick<ApiDeps, 'checks' | 'isStopping' | 'log'>): Route[] {
+  /** What went wrong is for the log: the answer is public, and addresses of servers are nobody's business. */
+  async function runCheck(name: string, check: () => Promise<void>): Promise<[string, 'ok' | 'failed']> {
+    try {
+      await withTimeout(check());
+      return [name, 'ok'];
+    } catch (error) {
+      log.warn({ dependency: name, err: error }, 'not ready');
+      return [name, 'failed'];
+    }
+  }
+
+  return [
+    route({
+      id: 'getHealth',
+      method: 'get',
+      path: '/healthz',
+      tag: 'Health',
+      summary: 'This process is alive',
+      auth: 'public',
+      answers: { 200: { description: 'Alive', schema: schemas.health } },
+      handler({ res }) {
+        sendJson(res, 200, { status: 'ok' });
+      },
+    }),
+    route({
+      id: 'getReadiness',
+      method: 'get',
+      path: '/readyz',
+      tag: 'Health',
+      summary: 'This process can do its work',
+      auth: 'public',
+      answers: {
+        200: { description: 'Ready', schema: schemas.readiness },
+        503: { description: 'Not ready: a dependency failed, or the process is stopping', schema: schemas.readiness },
+      },
+      async handler({ res }) {
+        const results = await Promise.all(Object.entries(checks).map(([name, check]) => runCheck(name, check)));
+        const ready = results.every(([, result]) => result === 'ok');
+        const status = isStopping() ? 'stopping' : ready ? 'ready' : 'not_ready';
+        sendJson(res, status === 'ready' ? 200 : 503, { status, checks: Object.fromEntries(results) });
+      },
+    }),
+  ];
+}
+
+async function withTimeout(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`No answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([work, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,62 @@
+import { errorCatalogue, type ErrorCode, type FieldMistake } from '../contracts/errors';
+import type { ProblemView, TransactionView } from '../contracts/schemas';
+import { isPassing } from '../ledger/postgres';
+import { TooManyPasswords } from '../users/passwords';
+
+export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
+
+export interface ProblemOptions {
+  detail?: string;
+  errors?: FieldMistake[];
+  /** The transaction it is about, as it now stands. */
+  transaction?: TransactionView;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+const HEADERS_BY_STATUS: Record<number, Record<string, string>> = {
+  401: { 'WWW-Authenticate': 'Bearer realm="holdfast"' },
+  503: { 'Retry-After': '1' },
+};
+
+/** Everything the API answers besides success is one of these, thrown from wherever it is found out. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly status: number;
+  readonly headers: Record<string, string>;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly options: ProblemOptions = {},
+  ) {
+    super(options.detail ?? errorCatalogue[code].title, { cause: options.cause });
+    this.status = errorCatalogue[code].status;
+    this.headers = { ...HEADERS_BY_STATUS[this.status], ...options.headers };
+  }
+}
+
+/** RFC 9457. The bulk route uses it too, for items that have no HTTP answer of their own. */
+export function toProblemJson(problem: Problem, at: { requestId: string; path?: string }): ProblemView {
+  const { detail, errors, transaction } = problem.options;
+  return {
+    type: `urn:holdfast:error:${problem.code}`,
+    title: errorCatalogue[problem.code].title,
+    status: problem.status,
+    code: problem.code,
+    ...(detail !== undefined && { detail }),
+    ...(at.path !== undefined && { instance: at.path }),
+    requestId: at.requestId,
+    ...(errors !== undefined && { errors }),
+    ...(transaction !== undefined && { transaction }),
+  };
+}
+
+/** What is thrown becomes what is answered; nothing of an unexpected error reaches the client. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  // A path that isn't valid percent-encoding names nothing.
+  if (error instanceof URIError) return new Problem('not_found', { cause: error });
+  if (error instanceof TooManyPasswords) return new Problem('overloaded', { cause: error });
+  if (isPassing(error)) return new Problem('shard_unavailable', { cause: error });
+  return new Problem('internal', { cause: error });
+}

@@ -1,0 +1,94 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { z, type ZodType } from 'zod';
+import type { ErrorCode } from '../contracts/errors';
+import type { Role } from '../contracts/statuses';
+import { authenticate, requireRole } from './auth';
+import { readJson } from './body';
+import { Problem } from './problems';
+import type { Tokens } from './tokens';
+import { parseBody, parseQuery } from './validate';
+
+/** What a handler is given: the request as its route describes it, already parsed. */
+export interface Call<Body, Query> {
+  req: Request;
+  res: Response;
+  body: Body;
+  query: Query;
+}
+
+export interface Answer {
+  description: string;
+  /** Absent: an answer without a body. */
+  schema?: ZodType;
+  /** Headers of this answer besides X-Request-Id, by name, each with what it says. */
+  headers?: Record<string, string>;
+}
+
+export interface Parameter {
+  description: string;
+  schema: ZodType;
+  required?: boolean;
+}
+
+/** One row says everything of a route: Express serves from it, and openapi.json is written from it. */
+export interface Route<Body extends ZodType = ZodType, Query extends ZodType = ZodType> {
+  /** OpenAPI's operationId. */
+  id: string;
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** With parameters as Express writes them: `/v1/wallets/:walletId`. */
+  path: `/${string}`;
+  tag: string;
+  summary: string;
+  description?: string;
+  /** Everyone, or callers with one of these roles. */
+  auth: 'public' | readonly Role[];
+  pathParameters?: Record<string, Parameter>;
+  headers?: Record<string, Parameter>;
+  body?: Body;
+  bodyLimitBytes?: number;
+  query?: Query;
+  /** Answers may be long: worth compressing. */
+  compress?: boolean;
+  answers: Record<number, Answer>;
+  /** Besides those that follow from the rest of the row, such as 401 where a token is needed. */
+  problems?: readonly ErrorCode[];
+  handler(call: Call<z.output<Body>, z.output<Query>>): Promise<void> | void;
+}
+
+/** Writes a row with its handler typed by the row's own schemas. */
+export function route<Body extends ZodType, Query extends ZodType>(row: Route<Body, Query>): Route {
+  return row as unknown as Route;
+}
+
+const BODY_LIMIT_BYTES = 100 * 1024;
+const noQuery = z.strictObject({});
+
+/** A row as Express serves it. Who is calling comes first, so that strangers learn nothing of what a body should be. */
+export function serve(row: Route, deps: { tokens: Tokens; isStopping: () => boolean }): RequestHandler {
+  const changesSomething = row.method !== 'get';
+  return async (req, res) => {
+    req.context.route = row.path;
+    if (changesSomething && deps.isStopping()) {
+      throw new Problem('shutting_down', { headers: { Connection: 'close' } });
+    }
+    if (row.auth !== 'public') requireRole(authenticate(deps.tokens, req), row.auth);
+    const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;
+    let body: unknown;
+    if (row.body) {
+      req.body = await readJson(req, row.bodyLimitBytes ?? BODY_LIMIT_BYTES);
+      body = parseBody(row.body, req);
+    }
+    await row.handler({ req, res, body, query });
+  };
+}
+
+/** The codes a route can answer: its own, and those that follow from the rest of its row. */
+export function problemsOf(row: Route): ErrorCode[] {
+  const codes = new Set<ErrorCode>(row.problems);
+  codes.add('invalid_request').add('internal');
+  if (row.auth !== 'public') codes.add('unauthenticated').add('forbidden');
+  if (row.body) codes.add('malformed_json').add('body_too_large').add('unsupported_media_type');
+  if (row.method !== 'get') codes.add('shutting_down');
+  if (row.path.startsWith('/v1/')) codes.add('shard_unavailable');
+  return [...codes].sort();
+}

@@ -1,0 +1,73 @@
+import * as schemas from '../contracts/schemas';
+import { ROLES } from '../contracts/statuses';
+import { checkPassword, hashPassword } from '../users/passwords';
+import { Users, type User } from '../users/store';
+import { requireCaller } from './auth';
+import type { ApiDeps } from './deps';
+import { Problem } from './problems';
+import { route, type Route } from './routes';
+import { sendJson, sendNothing } from './send';
+
+export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
+  const users = new Users(deps.shards, deps.sealer);
+
+  return [
+    route({
+      id: 'createUser',
+      method: 'post',
+      path: '/v1/users',
+      tag: 'Users',
+      summary: 'Sign up',
+      description: 'A username never changes and is never given to anyone else.',
+      auth: 'public',
+      body: schemas.newUser,
+      answers: { 201: { description: 'The new user', schema: schemas.user } },
+      problems: ['username_taken', 'overloaded'],
+      async handler({ res, body: { password, ...facts } }) {
+        const passwordHash = await hashPassword(password);
+        const user = await users.create({ ...facts, passwordHash, roles: ['customer'] });
+        if (!user) throw new Problem('username_taken');
+        sendJson(res, 201, userView(user));
+      },
+    }),
+    route({
+      id: 'getMe',
+      method: 'get',
+      path: '/v1/me',
+      tag: 'Users',
+      summary: 'Who am I',
+      auth: ROLES,
+      answers: { 200: { description: 'The user whose token this is', schema: schemas.user } },
+      problems: ['not_found'],
+      async handler({ req, res }) {
+        const user = await users.byId(requireCaller(req).userId);
+        if (!user) throw new Problem('not_found');
+        sendJson(res, 200, userView(user));
+      },
+    }),
+    route({
+      id: 'changePassword',
+      method: 'put',
+      path: '/v1/me/password',
+      tag: 'Users',
+      summary: 'Change the password',
+      description: 'Tokens given out before stay valid until they expire.',
+      auth: ROLES,
+      body: schemas.passwordChange,
+      answers: { 204: { description: 'Changed' } },
+      problems: ['invalid_credentials', 'not_found', 'overloaded'],
+      async handler({ req, res, body }) {
+        const user = await users.byId(requireCaller(req).userId);
+        if (!user) throw new Problem('not_found');
+        if (!(await checkPassword(body.currentPassword, user.passwordHash))) throw new Problem('invalid_credentials');
+        const changed = await users.changePassword(user.id, user.passwordHash, await hashPassword(body.newPassword));
+        if (!changed) throw new Problem('invalid_credentials', { detail: 'The password was changed meanwhile.' });
+        sendNothing(res);
+      },
+    }),
+  ];
+}
+
+function userView({ id, username, name, email, roles, createdAt }: User): schemas.UserView {
+  return { id, username, name, email, roles, createdAt: createdAt.toISOString() };
+}

@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import * as schemas from '../contracts/schemas';
+import { parseWalletName, walletName } from '../contracts/ids';
+import { formatAmount } from '../contracts/money';
+import type { WalletStatus } from '../contracts/statuses';
+import type { Outcome } from '../ledger/commands';
+import { openAccount } from '../users/accounts';
+import { requireCaller, type Caller } from './auth';
+import type { ApiDeps } from './deps';
+import { Problem } from './problems';
+import { route, type Route } from './routes';
+import { sendJson, sendNothing } from './send';
+import { invalidRequest } from './validate';
+
+interface AccountRow {
+  id: string;
+  currency: string;
+  status: WalletStatus;
+  balance: bigint;
+  held: bigint;
+  created_at: Date;
+}
+const SHOWN = ['id', 'currency', 'status', 'balance', 'held', 'created_at'] as const;
+
+export const walletIdParameter = {
+  walletId: {
+    description: 'Username and currency, in any case',
+    schema: z.string().min(1).meta({ example: 'yunus.SGD' }),
+  },
+};
+
+export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
+  const shardOf = (caller: Caller) => shards.forId(caller.userId)!;
+
+  /** The caller's own wallet; anybody else's is as unknown as one that doesn't exist. */
+  async function findOwn(caller: Caller, walletId: unknown): Promise<AccountRow> {
+    const name = parseWalletName(String(walletId));
+    const row =
+      name?.username === caller.username
+        ? await shardOf(caller)
+            .db.selectFrom('accounts')
+            .select(SHOWN)
+            .where('owner_id', '=', caller.userId)
+            .where('currency', '=', name.currency)
+            .executeTakeFirst()
+        : undefined;
+    if (!row) throw new Problem('not_found');
+    return row;
+  }
+
+  async function changeStatus(caller: Caller, kind: 'close' | 'reopen', accountId: string): Promise<void> {
+    const [outcome] = await shardOf(caller).poster.post([{ kind, accountId, actorId: caller.userId }]);
+    if (outcome?.kind !== 'wallet') throw refusalOf(outcome);
+  }
+
+  return [
+    route({
+      id: 'openWallet',
+      method: 'post',
+      path: '/v1/wallets',
+      tag: 'Wallets',
+      summary: 'Open a wallet',
+      description: 'Asking again gives the same wallet. A closed wallet is opened again, with its history.',
+      auth: ['customer'],
+      body: schemas.newWallet,
+      answers: {
+        201: { description: 'A new wallet', schema: schemas.wallet, headers: { Location: 'Its address' } },
+        200: { description: 'The wallet there is already', schema: schemas.wallet, headers: { Location: 'Its address' } },
+      },
+      problems: ['not_found'],
+      async handler({ req, res, body: { currency } }) {
+        const caller = requireCaller(req);
+        const { created } = await openAccount(shardOf(caller), caller.userId, currency);
+        const name = walletName({ username: caller.username, currency });
+        let row = await findOwn(caller, name);
+        if (row.status === 'closed') {
+          await changeStatus(caller, 'reopen', row.id);
+          row = await findOwn(caller, name);
+        }
+        res.setHeader('Location', `/v1/wallets/${name}`);
+        sendJson(res, created ? 201 : 200, walletView(caller, row));
+      },
+    }),
+    route({
+      id: 'listWallets',
+      method: 'get',
+      path: '/v1/wallets',
+      tag: 'Wallets',
+      summary: 'My wallets',
+      description: 'By currency. Closed ones are listed too.',
+      auth: ['customer'],
+      query: schemas.walletsQuery,
+      compress: true,
+      answers: { 200: { description: 'A page of wallets', schema: schemas.walletList } },
+      async handler({ req, res, query: { cursor, limit } }) {
+        const caller = requireCaller(req);
+        const rows = await shardOf(caller)
+          .db.selectFrom('accounts')
+          .select(SHOWN)
+          .where('owner_id', '=', caller.userId)
+          .$if(cursor !== undefined, (select) => select.where('currency', '>', readCursor(cursor!)))
+          .orderBy('currency')
+          .limit(limit + 1)
+          .execute();
+        const page = rows.slice(0, limit);
+        const more = rows.length > limit;
+        sendJson(res, 200, {
+          data: page.map((row) => walletView(caller, row)),
+          nextCursor: more ? writeCursor(page.at(-1)!.currency) : null,
+        });
+      },
+    }),
+    route({
+      id: 'getWallet',
+      method: 'get',
+      path: '/v1/wallets/:walletId',
+      tag: 'Wallets',
+      summary: 'One of my wallets, with its balance',
+      auth: ['customer'],
+      pathParameters: walletIdParameter,
+      answers: { 200: { description: 'The wallet', schema: schemas.wallet } },
+      problems: ['not_found'],
+      async handler({ req, res }) {
+        const caller = requireCaller(req);
+        sendJson(res, 200, walletView(caller, await findOwn(caller, req.params['walletId'])));
+      },
+    }),
+    route({
+      id: 'closeWallet',
+      method: 'delete',
+      path: '/v1/wallets/:walletId',
+      tag: 'Wallets',
+      summary: 'Close a wallet',
+      description: 'Only an empty one, with nothing held. Its history stays, and opening it again brings it back.',
+      auth: ['customer'],
+      pathParameters: walletIdParameter,
+      answers: { 204: { description: 'Closed, now or before' } },
+      problems: ['not_found', 'wallet_not_empty', 'wallet_frozen'],
+      async handler({ req, res }) {
+        const caller = requireCaller(req);
+        const row = await findOwn(caller, req.params['walletId']);
+        await changeStatus(caller, 'close', row.id);
+        sendNothing(res);
+      },
+    }),
+  ];
+}
+
+function walletView(caller: Caller, row: AccountRow): schemas.WalletView {
+  const { currency, status } = row;
+  return {
+    id: walletName({ username: caller.username, currency }),
+    currency,
+    status,
+    balance: formatAmount(row.balance, currency),
+    held: formatAmount(row.held, currency),
+    available: formatAmount(row.balance - row.held, currency),
+    createdAt: row.created_at.toISOString(),
+  };
+}
+
+function refusalOf(outcome: Outcome | undefined): Error {
+  if (outcome?.kind === 'refused' && (outcome.reason === 'wallet_not_empty' || outcome.reason === 'wallet_frozen')) {
+    return new Problem(outcome.reason);
+  }
+  return new Error(`Unexpected outcome of a wallet's change: ${JSON.stringify(outcome)}`);
+}
+
+const writeCursor = (currency: string) => Buffer.from(currency).toString('base64url');
+
+function readCursor(cursor: string): string {
+  const currency = Buffer.from(cursor, 'base64url').toString();
+  if (!/^[A-Z]{3}$/.test(currency)) throw invalidRequest([{ field: 'query cursor', message: 'is not one of ours' }]);
+  return currency;
+}

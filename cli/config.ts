@@ -1,0 +1,132 @@
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import { z } from 'zod';
+import { databaseUrls, sealKeys, secretText } from './settings-values';
+import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
+import { temporalSettings } from './temporal-settings';
+
+/** Everything an `api` or `worker` process is told from outside. Built once, at start, by the composition root. */
+export interface Config {
+  production: boolean;
+  http: { host: string; port: number };
+  worker: { healthPort: number };
+  /** One a shard, in order. The owner's URL is only for migrations. */
+  shards: { url: string; ownerUrl?: string }[];
+  temporal: {
+    address: string;
+    namespace: string;
+    /** Where people look at workflows, for links. */
+    uiUrl?: string;
+    /** For NativeConnection.connect and Connection.connect alike. */
+    connectionOptions: NativeConnectionOptions;
+  };
+  secrets: {
+    /** Signs access tokens. */
+    tokenKey: string;
+    /** Keys the hash of commands, which idempotency compares: it never rotates. */
+    commandKey: string;
+    /** Seal personal data: the first seals, every one opens. */
+    sealKeys: { id: string; key: Buffer }[];
+  };
+  lane: { deadlineMs: number; maxQueued: number; maxGroup: number; groupsInFlight: number };
+  transfers: { attentionAfterMs: number; slowBeatMs: number; groupMaxAgeMs: number };
+  sweep: { everyMs: number; youngMs: number };
+  tokenTtlSeconds: number;
+  logLevel: string;
+}
+
+const HOUR_MS = 3_600_000;
+const milliseconds = (defaultMs: number, min = 1) =>
+  integer({ min, max: 24 * HOUR_MS, default: defaultMs, unit: 'milliseconds' });
+
+const schema = z.object({
+  HOLDFAST_ENV: oneOf(['development', 'production'], 'development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port(3000),
+  HOLDFAST_WORKER_HEALTH_PORT: port(0),
+  HOLDFAST_DATABASE_URLS: databaseUrls(
+    'is missing: give one Postgres URL a shard, comma separated, with the role of the application.' +
+      ' (`npm start` brings a Postgres of its own.)',
+  ),
+  HOLDFAST_OWNER_DATABASE_URLS: databaseUrls().optional(),
+  HOLDFAST_TEMPORAL_UI_URL: z.url('must be the address of the Temporal Web UI, like http://localhost:8233.').optional(),
+  HOLDFAST_TOKEN_KEY: secretText(),
+  HOLDFAST_COMMAND_KEY: secretText(' Keep it for ever: every stored idempotency key depends on it.'),
+  HOLDFAST_SEAL_KEYS: sealKeys(),
+  HOLDFAST_LANE_DEADLINE_MS: milliseconds(5_000),
+  HOLDFAST_LANE_MAX_QUEUED: integer({ min: 1, max: 1_000_000, default: 10_000 }),
+  HOLDFAST_LANE_MAX_GROUP: integer({ min: 1, max: 1_000, default: 500 }),
+  HOLDFAST_LANE_GROUPS_IN_FLIGHT: integer({ min: 1, max: 100, default: 4 }),
+  HOLDFAST_ATTENTION_AFTER_MS: milliseconds(60_000),
+  HOLDFAST_SLOW_BEAT_MS: milliseconds(60_000),
+  HOLDFAST_GROUP_MAX_AGE_MS: milliseconds(30_000),
+  HOLDFAST_SWEEP_EVERY_MS: milliseconds(30_000, 1_000), // Temporal's schedules count in seconds
+  HOLDFAST_SWEEP_YOUNG_MS: milliseconds(15_000, 0),
+  HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
+  LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+});
+
+/** The variables this file reads; `.env.example` has to list each. */
+export const CONFIG_VARIABLES = Object.keys(schema.shape);
+
+/** Reads the configuration from the environment, or throws a ConfigError that lists every mistake in it. */
+export function loadConfig(env: Env): Config {
+  const given = withoutEmpty(env);
+  const parsed = schema.safeParse(given);
+  const problems: ConfigProblem[] = parsed.success ? [] : problemsOf(parsed.error);
+
+  const temporal = temporalSettings(given, given.HOLDFAST_ENV === 'production', problems);
+  if (parsed.success) problems.push(...contradictions(parsed.data));
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+
+  const settings = parsed.data;
+  const owners = settings.HOLDFAST_OWNER_DATABASE_URLS;
+  return {
+    production: settings.HOLDFAST_ENV === 'production',
+    http: { host: settings.HOST, port: settings.PORT },
+    worker: { healthPort: settings.HOLDFAST_WORKER_HEALTH_PORT },
+    shards: settings.HOLDFAST_DATABASE_URLS.map((url, shard) => ({ url, ...(owners && { ownerUrl: owners[shard]! }) })),
+    temporal: {
+      ...temporal,
+      ...(settings.HOLDFAST_TEMPORAL_UI_URL && { uiUrl: settings.HOLDFAST_TEMPORAL_UI_URL }),
+    },
+    secrets: {
+      tokenKey: settings.HOLDFAST_TOKEN_KEY,
+      commandKey: settings.HOLDFAST_COMMAND_KEY,
+      sealKeys: settings.HOLDFAST_SEAL_KEYS,
+    },
+    lane: {
+      deadlineMs: settings.HOLDFAST_LANE_DEADLINE_MS,
+      maxQueued: settings.HOLDFAST_LANE_MAX_QUEUED,
+      maxGroup: settings.HOLDFAST_LANE_MAX_GROUP,
+      groupsInFlight: settings.HOLDFAST_LANE_GROUPS_IN_FLIGHT,
+    },
+    transfers: {
+      attentionAfterMs: settings.HOLDFAST_ATTENTION_AFTER_MS,
+      slowBeatMs: settings.HOLDFAST_SLOW_BEAT_MS,
+      groupMaxAgeMs: settings.HOLDFAST_GROUP_MAX_AGE_MS,
+    },
+    sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
+    tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,
+    logLevel: settings.LOG_LEVEL,
+  };
+}
+
+/** What is wrong only when seen together. */
+function contradictions(settings: z.infer<typeof schema>): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const shards = settings.HOLDFAST_DATABASE_URLS.length;
+  const owners = settings.HOLDFAST_OWNER_DATABASE_URLS?.length ?? shards;
+  if (owners !== shards) {
+    problems.push({
+      variable: 'HOLDFAST_OWNER_DATABASE_URLS',
+      message: `lists ${owners}, but HOLDFAST_DATABASE_URLS lists ${shards}: give one a shard, in the same order.`,
+    });
+  }
+  if (settings.HOLDFAST_TOKEN_KEY === settings.HOLDFAST_COMMAND_KEY) {
+    problems.push({
+      variable: 'HOLDFAST_TOKEN_KEY',
+      message: 'must differ from HOLDFAST_COMMAND_KEY: that one never rotates, this one should.',
+    });
+  }
+  return problems;
+}

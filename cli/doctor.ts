@@ -1,0 +1,119 @@
+import { CONFIG_VARIABLES, loadConfig, type Config } from './config';
+import { dataFolder } from './embedded/data-folder';
+import { lockHolder } from './embedded/lock';
+import { isPortFree, portOwner } from './embedded/ports';
+import { missingSearchAttributes } from './embedded/temporal-client';
+import { findReadyTemporal } from './embedded/temporal-cli';
+import { localEnv } from './local-env';
+import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-settings';
+import { schemaOf } from './migrate';
+import { placeOf, refuseWrongSchema } from './preflight';
+import { probePostgres, probeTemporal } from './probes';
+import { ConfigError, type Env } from './settings';
+import { UserError } from './user-error';
+
+type Finding = { ok: true; text: string } | { ok: false; text: string; whatToDo: string };
+const good = (text: string): Finding => ({ ok: true, text });
+const bad = (text: string, whatToDo: string): Finding => ({ ok: false, text, whatToDo });
+
+/** Looks at everything Holdfast needs, and says what to do about what is wrong. Changes nothing. */
+export async function doctor(env: Env): Promise<number> {
+  const findings: Finding[] = [node(), ...misspelt(env)];
+  try {
+    const settings = loadLocalSettings(env);
+    const holder = lockHolder(dataFolder(settings.dataDir).lock);
+    const own = !settings.embedded.postgres && !settings.embedded.temporal;
+    findings.push(good(holder ? `Holdfast runs here (pid ${holder.pid})` : 'Holdfast is not running here'));
+    if (holder !== undefined || own || env.HOLDFAST_ENV === 'production') {
+      findings.push(...(await servers(loadConfig(localEnv(env)))));
+    } else {
+      findings.push(...(await beforeStart(settings)));
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      findings.push(...error.problems.map((each) => bad(`Configuration: ${each.variable}`, each.message)));
+    } else if (error instanceof UserError) findings.push(bad(error.message, error.whatToDo ?? ''));
+    else throw error;
+  }
+  for (const finding of findings) {
+    console.log(`${finding.ok ? 'ok     ' : 'PROBLEM'} ${finding.text}`);
+    if (!finding.ok) console.log(`          -> ${finding.whatToDo.replaceAll('\n', '\n             ')}`);
+  }
+  const problems = findings.filter(({ ok }) => !ok).length;
+  console.log(problems === 0 ? '\nAll is well.' : `\n${problems} ${problems === 1 ? 'problem' : 'problems'}.`);
+  return problems === 0 ? 0 : 1;
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const text = `Node ${process.versions.node}`;
+  return major > 20 || (major === 20 && minor >= 19) ? good(text) : bad(text, 'Install Node 20.19 or later.');
+}
+
+/** A setting that is spelt wrong is silently no setting at all. */
+function misspelt(env: Env): Finding[] {
+  const known = new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, 'HOLDFAST_REPORT_DIR', 'HOLDFAST_ENV_FILE']);
+  return Object.keys(env)
+    .filter((name) => /^HOLDFAST_(?!TEST_|BENCH_)/.test(name) && !known.has(name))
+    .map((name) => bad(`${name} is set, but is no setting`, 'See .env.example for how they are spelt.'));
+}
+
+async function servers(config: Config): Promise<Finding[]> {
+  const shards = await Promise.all(config.shards.map(({ url }, shard) => oneShard(url, shard)));
+  return [...shards.flat(), ...(await temporal(config))];
+}
+
+async function oneShard(url: string, shard: number): Promise<Finding[]> {
+  const health = await probePostgres(url);
+  const what = `Postgres of shard ${shard} at ${placeOf(url)}`;
+  if (!health.healthy) return [bad(`${what}: ${health.reason}`, 'Start it, or correct HOLDFAST_DATABASE_URLS.')];
+  try {
+    refuseWrongSchema(shard, await schemaOf(url));
+    return [good(what), good(`Migrations of shard ${shard}`)];
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return [good(what), bad(error.message, error.whatToDo ?? '')];
+  }
+}
+
+async function temporal(config: Config): Promise<Finding[]> {
+  const { address, namespace } = config.temporal;
+  const what = `Temporal at ${address}, namespace "${namespace}"`;
+  if (!(await probeTemporal(config)).healthy) {
+    return [
+      bad(`${what}: no answer`, 'Start it, make the namespace, or correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.'),
+    ];
+  }
+  const missing = await missingSearchAttributes(config.temporal);
+  if (missing.length === 0) return [good(what), good('Search attributes')];
+  const commands = missing.map((name) => `temporal operator search-attribute create --name ${name} --type Keyword`);
+  const whatToDo = `Start a worker, which makes them; or do it yourself:\n${commands.join('\n')}`;
+  return [good(what), bad(`Search attributes are missing: ${missing.join(', ')}`, whatToDo)];
+}
+
+/** Nothing runs yet: would `npm start` succeed? */
+async function beforeStart({ ports, embedded }: LocalSettings): Promise<Finding[]> {
+  const wanted = [
+    { variable: 'PORT', port: ports.api, needed: true },
+    { variable: 'HOLDFAST_TEMPORAL_PORT', port: ports.temporal, needed: embedded.temporal },
+    { variable: 'HOLDFAST_TEMPORAL_UI_PORT', port: ports.temporalUi, needed: embedded.temporal },
+    { variable: 'HOLDFAST_POSTGRES_PORT', port: ports.postgres, needed: embedded.postgres },
+  ];
+  const findings: Finding[] = [];
+  for (const { variable, port, needed } of wanted) {
+    if (!needed || port === 0) continue;
+    if (await isPortFree(port)) findings.push(good(`Port ${port} is free (${variable})`));
+    else {
+      const owner = portOwner(port);
+      const who = owner === undefined ? 'another program' : `pid ${owner.pid}: ${owner.command.slice(0, 80)}`;
+      findings.push(bad(`Port ${port} is in use by ${who}`, `Stop it, or set ${variable} to another port.`));
+    }
+  }
+  if (embedded.temporal) {
+    const program = findReadyTemporal();
+    findings.push(
+      good(program ? `Temporal: ${program}` : 'Temporal: none here yet; the first start downloads or builds it'),
+    );
+  }
+  return findings;
+}

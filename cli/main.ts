@@ -1,0 +1,138 @@
+import { Command, Option } from 'commander';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { loadConfig, type Config } from './config';
+import { packageRoot } from './embedded/package-root';
+import { localEnv } from './local-env';
+import { UserError } from './user-error';
+
+/** The parts are loaded only when a command needs them, so that `status` doesn't wait for Temporal's native module. */
+const program = new Command('holdfast')
+  .description('A multi-currency wallet service where every movement of money is a durable Temporal workflow.')
+  .version((JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version)
+  .addHelpText(
+    'after',
+    '\nSettings are environment variables, also read from a file .env; .env.example lists and explains every one.',
+  )
+  .showHelpAfterError();
+
+program
+  .command('up')
+  .summary('run everything on this machine: Postgres, Temporal, the API and a worker')
+  .description(
+    'Starts a Postgres and a Temporal of its own (or uses yours: HOLDFAST_DATABASE_URLS, TEMPORAL_ADDRESS), brings the\n' +
+      'databases up to date, makes demo users, then runs the API and a worker. Whatever dies is started again.\n' +
+      'Data is kept in .holdfast/ between runs. Ctrl-C stops everything.',
+  )
+  .action(async () => {
+    const { up } = await import('./up.js');
+    process.exit(await up(process.env));
+  });
+
+program
+  .command('status')
+  .summary('show what runs, and whether it is healthy')
+  .description(
+    'Lists each process of `holdfast up` with its pid, port and health, asked now. Exits 0 when all are healthy.',
+  )
+  .option('--json', 'print {"processes": [{name, pid, port, health}]} for programs')
+  .action(async (options: { json?: boolean }) => {
+    const { printStatus } = await import('./status.js');
+    process.exit(await printStatus(process.env, options.json === true));
+  });
+
+/** Names the data folder in the process list; means nothing else. */
+const beside = () => new Option('--beside <folder>').hideHelp();
+
+program
+  .command('api')
+  .summary('run one API process')
+  .description(
+    'Serves HTTP on HOST:PORT, with /docs, /healthz and /readyz. Run as many as you like behind a load balancer.\n' +
+      'SIGTERM finishes what was accepted, then ends.',
+  )
+  .addOption(beside())
+  .action(async () => {
+    const config = await readyConfig();
+    const { runApi } = await import('./api.js');
+    await runApi(config);
+  });
+
+program
+  .command('worker')
+  .summary('run one worker process')
+  .description(
+    'Works on workflows and activities; serves /healthz on HOLDFAST_WORKER_HEALTH_PORT. Run as many as you like.\n' +
+      'SIGTERM finishes what is under way, then ends.',
+  )
+  .addOption(beside())
+  .action(async () => {
+    const config = await readyConfig();
+    const { runWorker } = await import('./worker.js');
+    await runWorker(config);
+  });
+
+program
+  .command('migrate')
+  .summary("bring every shard's database up to date")
+  .description('Needs HOLDFAST_OWNER_DATABASE_URLS, or an instance of `holdfast up`. Safe to run again.')
+  .action(async () => {
+    const { migrate } = await import('./migrate.js');
+    await migrate(configuration(), console.log);
+    console.log('All databases are up to date.');
+  });
+
+program
+  .command('seed')
+  .summary('make the demo users and wallets (never in production)')
+  .description(
+    'Makes yunus, nick, andrew, house and ops, as far as they are not there. `holdfast up` does it by itself.',
+  )
+  .action(async () => {
+    const config = configuration();
+    if (config.production)
+      throw new UserError('There is no demo data in production.', 'Leave HOLDFAST_ENV=production out.');
+    const { seed } = await import('./seed.js');
+    await seed(config);
+  });
+
+program
+  .command('doctor')
+  .summary('check everything Holdfast needs, and say what to do')
+  .description('Checks Node, settings, Postgres, migrations, Temporal, search attributes and ports. Changes nothing.')
+  .action(async () => {
+    const { doctor } = await import('./doctor.js');
+    process.exit(await doctor(process.env));
+  });
+
+program
+  .command('reset')
+  .summary('remove all data of `holdfast up` on this machine')
+  .description(
+    'Removes the data folder: books, workflows, secrets, logs. Refuses while it is in use. There is no way back.',
+  )
+  .action(async () => {
+    const { reset } = await import('./reset.js');
+    await reset(process.env);
+  });
+
+function configuration(): Config {
+  return loadConfig(localEnv(process.env));
+}
+
+async function readyConfig(): Promise<Config> {
+  const config = configuration();
+  const { requireServers } = await import('./preflight.js');
+  await requireServers(config);
+  return config;
+}
+
+/** What the person can mend is said in a sentence; what they can't is our mistake, and shows its stack. */
+function fail(error: unknown): never {
+  console.error(error instanceof UserError ? error.text : error);
+  process.exit(1);
+}
+
+const envFile = process.env.HOLDFAST_ENV_FILE ?? path.join(packageRoot(), '.env');
+if (existsSync(envFile)) process.loadEnvFile(envFile);
+program.parseAsync().catch(fail);

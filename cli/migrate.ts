@@ -1,0 +1,49 @@
+import pg from 'pg';
+import { LATEST_MIGRATION, migrateShard, pendingMigrations } from '../migrations';
+import type { Config } from './config';
+import { UserError } from './user-error';
+
+/** How a database stands to this code's migrations. */
+export interface Schema {
+  pending: string[];
+  /** Applied there by a later version of Holdfast. */
+  unknown: string[];
+}
+
+export async function schemaOf(url: string): Promise<Schema> {
+  const pending = await pendingMigrations(url);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows: tables } = await client.query(`select from pg_class where relname = 'kysely_migration'`);
+    if (tables.length === 0) return { pending, unknown: [] };
+    const later = 'select name from kysely_migration where name > $1 order by name';
+    const { rows } = await client.query<{ name: string }>(later, [LATEST_MIGRATION]);
+    return { pending, unknown: rows.map(({ name }) => name) };
+  } finally {
+    await client.end();
+  }
+}
+
+/** Brings every shard's database up to date, as its owner. Safe to run again, and from two places at once. */
+export async function migrate(config: Config, say: (line: string) => void): Promise<void> {
+  const { shards } = config;
+  for (const [shard, { url, ownerUrl }] of shards.entries()) {
+    if (ownerUrl === undefined) {
+      throw new UserError(
+        'Migrations change tables, so they need the role that owns them.',
+        'Set HOLDFAST_OWNER_DATABASE_URLS: the same databases as HOLDFAST_DATABASE_URLS, in the same order.',
+      );
+    }
+    const { unknown } = await schemaOf(ownerUrl);
+    if (unknown.length > 0) {
+      throw new UserError(
+        `The database of shard ${shard} was migrated by a later Holdfast (${unknown.join(', ')}).`,
+        'Run that version, or a later one.',
+      );
+    }
+    const appRole = decodeURIComponent(new URL(url).username);
+    const { applied } = await migrateShard({ ownerUrl, appRole, shard, shardCount: shards.length });
+    if (applied.length > 0) say(`Migrated shard ${shard}: ${applied.join(', ')}`);
+  }
+}

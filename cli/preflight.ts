@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LATEST_MIGRATION } from '../migrations';
+import { loadConfig, type Config } from './config';
+import { newSecrets } from './embedded/secrets';
+import { withFacts } from './local-env';
+import type { LocalSettings } from './local-settings';
+import { schemaOf, type Schema } from './migrate';
+import { probePostgres, probeTemporal, type Health } from './probes';
+import type { Env } from './settings';
+import { UserError } from './user-error';
+
+const PATIENCE_MS = 15_000;
+
+/** Every mistake before anything is started: what the embedded servers will supply is stood in for. */
+export function checkConfiguration(env: Env, settings: LocalSettings): void {
+  if (env.HOLDFAST_ENV === 'production') loadConfig(env);
+  else {
+    const ports = { postgres: 1, temporal: 1, temporalUi: 1, api: settings.ports.api, worker: 1 };
+    loadConfig(withFacts(env, settings, { shards: 1, secrets: newSecrets(), ports }));
+  }
+}
+
+/** What `api` and `worker` need before they can begin. Each failure is one sentence and what to do. */
+export async function requireServers(config: Config): Promise<void> {
+  await Promise.all([requireBooks(config), requireTemporal(config)]);
+}
+
+async function requireTemporal(config: Config): Promise<void> {
+  const health = await patiently(() => probeTemporal(config));
+  if (health.healthy) return;
+  throw new UserError(
+    `Temporal can't be reached at ${config.temporal.address} (namespace "${config.temporal.namespace}").`,
+    'Check that it runs and that the namespace exists, and TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TLS or API-key' +
+      ' settings; or leave TEMPORAL_ADDRESS out, and `holdfast up` starts a Temporal of its own.',
+  );
+}
+
+/** One shard that is down makes only its own users wait; but somebody has to be served. */
+async function requireBooks(config: Config): Promise<void> {
+  const found = await Promise.all(
+    config.shards.map(async ({ url }, shard) => ({ shard, url, health: await patiently(() => probePostgres(url)) })),
+  );
+  for (const { shard, url, health } of found) {
+    if (!health.healthy) console.error(`Shard ${shard} can't be reached at ${placeOf(url)}: ${health.reason}`);
+    else refuseWrongSchema(shard, await schemaOf(url));
+  }
+  if (found.every(({ health }) => !health.healthy)) {
+    throw new UserError(
+      `Postgres can't be reached at ${found.map(({ url }) => placeOf(url)).join(', ')}.`,
+      'Check that it runs, and HOLDFAST_DATABASE_URLS; or leave that out, and `holdfast up` starts a Postgres of its own.',
+    );
+  }
+}
+
+export function refuseWrongSchema(shard: number, schema: Schema): void {
+  if (schema.pending.length > 0) {
+    throw new UserError(
+      `The database of shard ${shard} is older than this Holdfast: it lacks ${schema.pending.join(', ')}.`,
+      'Run `npx holdfast migrate` (it needs HOLDFAST_OWNER_DATABASE_URLS).',
+    );
+  }
+  if (schema.unknown.length > 0) {
+    throw new UserError(
+      `The database of shard ${shard} is newer than this Holdfast: it has ${schema.unknown.join(', ')}, and this` +
+        ` Holdfast ends at ${LATEST_MIGRATION}.`,
+      'Run the version of Holdfast that made these changes, or a later one.',
+    );
+  }
+}
+
+/** Host, port and database: what may be shown of a URL that holds a password. */
+export function placeOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
+
+/** Servers that start at the same moment, as in a compose file, get a little time. */
+async function patiently(probe: () => Promise<Health>): Promise<Health> {
+  const giveUpAt = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const health = await probe();
+    if (health.healthy || Date.now() > giveUpAt) return health;
+    await sleep(250);
+  }
+}

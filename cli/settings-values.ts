@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+/** Comma-separated Postgres URLs. With `missing`, there must be some; that sentence says what to do otherwise. */
+export function databaseUrls(missing?: string) {
+  return required(missing ?? 'is missing.')
+    .transform((text) => text.split(',').map((url) => url.trim()))
+    .superRefine((urls, context) => {
+      urls.forEach((url, index) => {
+        const problem = problemOfUrl(url);
+        // The URL itself holds a password, so it is never repeated.
+        if (problem) context.addIssue({ code: 'custom', message: `URL number ${index + 1} ${problem}` });
+      });
+      if (new Set(urls).size !== urls.length) {
+        context.addIssue({ code: 'custom', message: 'names the same database twice: every shard has its own.' });
+      }
+    });
+}
+
+function problemOfUrl(text: string): string | undefined {
+  const shape = 'must look like postgres://role:password@host:5432/database.';
+  if (!URL.canParse(text)) return shape;
+  const url = new URL(text);
+  return /^postgres(ql)?:$/.test(url.protocol) && url.pathname.length > 1 ? undefined : shape;
+}
+
+/** A secret nobody can guess. Too short a one is refused: whoever has it signs tokens, or forges hashes. */
+export function secretText(advice = '') {
+  const make = `Make one: openssl rand -base64 32.${advice}`;
+  return required(`is missing. ${make}`).min(32, `must have at least 32 characters. ${make}`);
+}
+
+/** `id:base64,id2:base64`: the first seals, the others still open what they sealed. */
+export function sealKeys() {
+  const make = 'give id:key pairs, comma separated, the current one first; make a key: openssl rand -base64 32.';
+  return required(`is missing: ${make}`)
+    .transform((text) => text.split(',').map((pair) => parseKey(pair.trim())))
+    .superRefine((keys, context) => {
+      keys.forEach((key, index) => {
+        const problem = problemOfKey(key);
+        if (problem) context.addIssue({ code: 'custom', message: `key number ${index + 1} ${problem}: ${make}` });
+      });
+      if (new Set(keys.map(({ id }) => id)).size !== keys.length) {
+        context.addIssue({ code: 'custom', message: 'uses the same id twice: a sealed text names its key by it.' });
+      }
+    });
+}
+
+function parseKey(pair: string): { id: string; key: Buffer } {
+  const colon = pair.indexOf(':');
+  return { id: pair.slice(0, Math.max(colon, 0)), key: Buffer.from(pair.slice(colon + 1), 'base64') };
+}
+
+function problemOfKey({ id, key }: { id: string; key: Buffer }): string | undefined {
+  // The id stands in sealed texts between dots.
+  if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) return 'needs an id of letters, digits, - and _';
+  return key.length === 32 ? undefined : `has ${key.length} bytes instead of 32`;
+}
+
+function required(message: string) {
+  return z.string({ error: (issue) => (issue.input === undefined ? message : undefined) });
+}

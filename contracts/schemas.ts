@@ -1,0 +1,206 @@
+/**
+ * The shapes of the API, once: requests are validated with them, openapi.json is made from them, and tests hold every
+ * answer against them. Unknown fields are refused.
+ */
+import { z } from 'zod';
+import { currencyCodes } from './currencies';
+import { USERNAME } from './ids';
+import { ROLES, TRANSACTION_STATUSES, TRANSACTION_TYPES, WALLET_STATUSES } from './statuses';
+
+const timestamp = z.iso.datetime().meta({ description: 'UTC, ISO 8601', example: '2026-01-31T09:30:00.000Z' });
+const walletId = z
+  .string()
+  .regex(/^[A-Za-z0-9_]{3,32}\.[A-Za-z]{3}$/, 'must look like yunus.SGD')
+  .meta({ description: 'A wallet: username and currency', example: 'yunus.SGD' });
+const shownWallet = z.string().meta({ description: 'A wallet as shown', example: 'yunus.SGD' });
+const amountText = z
+  .string('must be a string such as "12.50", not a JSON number')
+  .min(1)
+  .max(64)
+  .meta({ description: "A decimal string in the currency's own digits", example: '12.50' });
+const signedAmount = z.string().meta({ description: 'Signed decimal string', example: '-12.50' });
+const currency = z
+  .string()
+  .length(3)
+  .regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as SGD')
+  .meta({ description: 'ISO 4217', example: 'SGD' });
+const transactionId = z.string().meta({ example: 'tx_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' });
+const nextCursor = z
+  .string()
+  .nullable()
+  .meta({ description: 'Give it as `cursor` for the next page; null at the end' });
+// Postgres keeps no NUL in a text, and a lone surrogate is no UTF-8.
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((value) => !value.includes('\u0000') && value.isWellFormed(), 'must be well-formed text');
+
+export const idempotencyKey = text(255)
+  .min(1)
+  .regex(/^[\x21-\x7e]+$/, 'must be 1 to 255 visible ASCII characters')
+  .meta({ description: 'Yours to choose, one per thing asked for; sending it again never moves money twice' });
+
+export const newUser = z
+  .strictObject({
+    username: z.string().regex(USERNAME, 'must be 3 to 32 of a-z, 0-9 and _'),
+    password: text(200).min(10, 'must have at least 10 characters'),
+    name: text(200).min(1),
+    email: z.email().max(254),
+  })
+  .meta({ id: 'NewUser' });
+
+export const user = z
+  .strictObject({
+    id: z.string(),
+    username: z.string(),
+    name: z.string(),
+    email: z.string(),
+    roles: z.array(z.enum(ROLES)),
+    createdAt: timestamp,
+  })
+  .meta({ id: 'User' });
+
+export const credentials = z
+  .strictObject({ username: text(200).min(1), password: text(200).min(1) })
+  .meta({ id: 'Credentials' });
+export const session = z.strictObject({ accessToken: z.string(), expiresAt: timestamp }).meta({ id: 'Session' });
+export const passwordChange = z
+  .strictObject({
+    currentPassword: text(200).min(1),
+    newPassword: text(200).min(10, 'must have at least 10 characters'),
+  })
+  .meta({ id: 'PasswordChange' });
+
+export const newWallet = z
+  .strictObject({
+    currency: z.enum(currencyCodes, 'must be an ISO 4217 code such as SGD').meta({ example: 'SGD' }),
+  })
+  .meta({ id: 'NewWallet' });
+export const wallet = z
+  .strictObject({
+    id: shownWallet,
+    currency,
+    status: z.enum(WALLET_STATUSES),
+    balance: signedAmount,
+    held: signedAmount,
+    available: signedAmount,
+    createdAt: timestamp,
+  })
+  .meta({ id: 'Wallet' });
+export const walletList = z.strictObject({ data: z.array(wallet), nextCursor }).meta({ id: 'WalletList' });
+
+export const payee = z
+  .strictObject({ walletId: shownWallet, name: z.string().meta({ description: 'Masked', example: 'Y**** Y****' }) })
+  .meta({ id: 'Payee' });
+
+export const transferRequest = z
+  .strictObject({ from: walletId, to: walletId, amount: amountText, message: text(500).optional() })
+  .meta({ id: 'TransferRequest' });
+export const bulkRequest = z
+  .strictObject({
+    transfers: z
+      .array(z.strictObject({ idempotencyKey, ...transferRequest.shape }))
+      .min(1)
+      .max(1000),
+  })
+  .meta({ id: 'BulkTransferRequest' });
+
+export const transaction = z
+  .strictObject({
+    id: transactionId,
+    type: z.enum(TRANSACTION_TYPES),
+    status: z.enum(TRANSACTION_STATUSES),
+    from: shownWallet,
+    to: shownWallet,
+    amount: amountText,
+    currency,
+    message: z.string().nullable(),
+    reason: z.string().nullable().meta({ description: 'Why it was rejected, cancelled, or needs attention' }),
+    createdAt: timestamp,
+    completedAt: timestamp.nullable(),
+    links: z.strictObject({ self: z.string() }),
+  })
+  .meta({ id: 'Transaction' });
+export const timelineEvent = z
+  .strictObject({ at: timestamp, event: z.string(), detail: z.string().nullable() })
+  .meta({ id: 'TimelineEvent' });
+export const transactionWithTimeline = z
+  .strictObject({ ...transaction.shape, timeline: z.array(timelineEvent) })
+  .meta({ id: 'TransactionWithTimeline' });
+export const transactionList = z.strictObject({ data: z.array(transaction), nextCursor }).meta({ id: 'TransactionList' });
+
+export const entry = z
+  .strictObject({
+    id: z.string(),
+    transactionId,
+    type: z.enum(TRANSACTION_TYPES),
+    amount: signedAmount,
+    currency,
+    balanceBefore: signedAmount,
+    balanceAfter: signedAmount,
+    counterparty: z.string(),
+    message: z.string().nullable(),
+    createdAt: timestamp,
+  })
+  .meta({ id: 'Entry' });
+export const entryList = z.strictObject({ data: z.array(entry), nextCursor }).meta({ id: 'EntryList' });
+
+const limit = z.coerce.number().int().min(1).max(200).default(50);
+const page = {
+  cursor: text(200).min(1).optional().meta({ description: 'The `nextCursor` of the page before' }),
+  limit: limit.meta({ description: 'How many, at most 200' }),
+  since: timestamp.optional().meta({ description: 'Created at or after' }),
+  until: timestamp.optional().meta({ description: 'Created before' }),
+};
+export const walletsQuery = z.strictObject({ cursor: page.cursor, limit: page.limit });
+export const entriesQuery = z.strictObject({ ...page, type: z.enum(TRANSACTION_TYPES).optional() });
+export const transactionsQuery = z.strictObject({
+  ...page,
+  type: z.enum(TRANSACTION_TYPES).optional(),
+  status: z.enum(TRANSACTION_STATUSES).optional(),
+  wallet: walletId.optional(),
+});
+
+export const problem = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    code: z.string(),
+    detail: z.string().optional(),
+    instance: z.string().optional(),
+    requestId: z.string(),
+    errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
+    transaction: transaction.optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem+json' });
+
+export const bulkResult = z
+  .strictObject({
+    results: z.array(
+      z.strictObject({
+        status: z.number().int(),
+        transaction: transaction.optional(),
+        problem: problem.optional(),
+        replayed: z.boolean(),
+      }),
+    ),
+  })
+  .meta({ id: 'BulkTransferResult' });
+
+export const health = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' });
+export const readiness = z
+  .strictObject({
+    status: z.enum(['ready', 'not_ready', 'stopping']),
+    checks: z.record(z.string(), z.enum(['ok', 'failed'])).meta({ description: 'Each dependency by name' }),
+  })
+  .meta({ id: 'Readiness' });
+
+export type WalletView = z.infer<typeof wallet>;
+export type TransactionView = z.infer<typeof transaction>;
+export type TransactionWithTimelineView = z.infer<typeof transactionWithTimeline>;
+export type EntryView = z.infer<typeof entry>;
+export type UserView = z.infer<typeof user>;
+export type ProblemView = z.infer<typeof problem>;
+export type TransferRequest = z.infer<typeof transferRequest>;

@@ -1,0 +1,36 @@
+export const TRANSACTION_TYPES = ['transfer', 'opening'] as const;
+export type TransactionType = (typeof TRANSACTION_TYPES)[number];
+
+export const TRANSACTION_STATUSES = [
+  'pending',
+  'awaiting_approval',
+  'needs_attention',
+  'completed',
+  'rejected',
+  'cancelled',
+] as const;
+export type TransactionStatus = (typeof TRANSACTION_STATUSES)[number];
+
+/** Final statuses never change again; every other one has a workflow that owns it. */
+export function isFinal(status: TransactionStatus): boolean {
+  return status === 'completed' || status === 'rejected' || status === 'cancelled';
+}
+
+export const WALLET_STATUSES = ['open', 'frozen', 'closed'] as const;
+export type WalletStatus = (typeof WALLET_STATUSES)[number];
+
+export const ROLES = ['customer', 'ops', 'auditor', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Why the books refuse something: the `reason` of a rejected transaction. */
+export const REFUSALS = {
+  insufficient_funds: 'The wallet has less available than the amount.',
+  wallet_frozen: 'One of the wallets is frozen.',
+  wallet_closed: 'One of the wallets is closed.',
+  unknown_recipient: 'There is no such recipient.',
+  currency_mismatch: 'The two wallets hold different currencies.',
+  same_wallet: 'Source and target are the same wallet.',
+  balance_limit: 'The recipient cannot hold that much.',
+  other_shard: 'The recipient lives on another shard; transfers between shards are not open yet.',
+} as const;
+export type Refusal = keyof typeof REFUSALS;

@@ -1,0 +1,31 @@
+// Unit tests need no server; integration tests get real ones from test/support/global-setup.ts.
+/** @type {import('jest').Config} */
+module.exports = {
+  rootDir: __dirname,
+  testMatch: ['<rootDir>/test/unit/**/*.test.ts', '<rootDir>/test/integration/**/*.test.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'es2023', parser: { syntax: 'typescript' } },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  testEnvironment: 'node',
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.holdfast/'],
+  // Postgres and Temporal want a core too: more workers than this only slow each other down.
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  collectCoverageFrom: [
+    '{contracts,ledger,workflows,activities,bank,api,worker,migrations,cli}/**/*.ts',
+    '!**/*.test.ts',
+    '!**/*.d.ts',
+  ],
+  coverageProvider: 'v8',
+  coverageDirectory: 'coverage',
+  coverageReporters: ['text-summary', 'lcovonly'],
+};

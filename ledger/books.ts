@@ -1,0 +1,229 @@
+import type { AccountId, TransactionId } from '../contracts/ids';
+import { isFinal, type TransactionStatus, type WalletStatus } from '../contracts/statuses';
+import type { StepOutcome, TransactionFacts, TransactionOutcome } from './commands';
+
+export interface Account {
+  id: AccountId;
+  kind: 'user' | 'system';
+  currency: string;
+  status: WalletStatus;
+  balance: bigint;
+  held: bigint;
+  version: bigint;
+}
+
+export interface TransactionRecord {
+  id: TransactionId;
+  hash: string;
+  status: TransactionStatus;
+  reason: string | null;
+  owner: string | null;
+  createdAt: Date;
+  completedAt: Date | null;
+  createdBlock: bigint;
+}
+
+export interface Hold {
+  transactionId: TransactionId;
+  step: string;
+  accountId: AccountId;
+  amountMinor: bigint;
+  status: 'held' | 'captured' | 'released';
+  expiresAt: Date | null;
+}
+
+export interface Entry {
+  transactionId: TransactionId;
+  accountId: AccountId;
+  currency: string;
+  amountMinor: bigint;
+  balanceAfter: bigint;
+}
+
+export interface BooksEvent {
+  subjectId: string;
+  kind: string;
+  /** JSON, as the exact text that is stored and hashed. */
+  detail: string;
+}
+
+/** The rows that a batch of commands touches, as read under the chain-head lock. */
+export interface Books {
+  accounts: Iterable<Account>;
+  transactions: Iterable<TransactionRecord>;
+  steps: Iterable<{ transactionId: TransactionId; step: string; outcome: StepOutcome }>;
+  holds: Iterable<Hold>;
+}
+
+export interface NewTransaction {
+  facts: TransactionFacts;
+  record: TransactionRecord;
+}
+
+export interface NewStep {
+  transactionId: TransactionId;
+  step: string;
+  outcome: StepOutcome;
+}
+
+const stepKey = (transactionId: TransactionId, step: string) => `${transactionId}:${step}`;
+
+/**
+ * The books while a batch is decided: each command sees what the ones before it did, and every change is kept apart so
+ * that the poster can write exactly those.
+ */
+export class Draft {
+  readonly newTransactions = new Map<TransactionId, NewTransaction>();
+  readonly changedTransactions = new Map<TransactionId, TransactionRecord>();
+  readonly changedAccounts = new Map<AccountId, Account>();
+  readonly newHolds = new Map<string, Hold>();
+  readonly changedHolds = new Map<string, Hold>();
+  readonly newSteps: NewStep[] = [];
+  readonly entries: Entry[] = [];
+  readonly events: BooksEvent[] = [];
+
+  private readonly accounts = new Map<AccountId, Account>();
+  private readonly transactions = new Map<TransactionId, TransactionRecord>();
+  private readonly steps = new Map<string, StepOutcome>();
+  private readonly holds = new Map<string, Hold>();
+
+  constructor(
+    books: Books,
+    readonly at: Date,
+    readonly block: bigint,
+  ) {
+    for (const account of books.accounts) this.accounts.set(account.id, { ...account });
+    for (const record of books.transactions) this.transactions.set(record.id, { ...record });
+    for (const each of books.steps) this.steps.set(stepKey(each.transactionId, each.step), each.outcome);
+    for (const hold of books.holds) this.holds.set(stepKey(hold.transactionId, hold.step), { ...hold });
+  }
+
+  account(id: AccountId): Account | undefined {
+    return this.accounts.get(id);
+  }
+
+  transaction(id: TransactionId): TransactionRecord | undefined {
+    return this.transactions.get(id);
+  }
+
+  step(transactionId: TransactionId, step: string): StepOutcome | undefined {
+    return this.steps.get(stepKey(transactionId, step));
+  }
+
+  hold(transactionId: TransactionId, step: string): Hold | undefined {
+    return this.holds.get(stepKey(transactionId, step));
+  }
+
+  holdsMoney(transactionId: TransactionId): boolean {
+    return [...this.holds.values()].some((hold) => hold.transactionId === transactionId && hold.status === 'held');
+  }
+
+  /** Writes a transaction down for the first time, open and owned by nobody yet. */
+  open(facts: TransactionFacts): TransactionRecord {
+    const record: TransactionRecord = {
+      id: facts.id,
+      hash: facts.hash,
+      status: 'pending',
+      reason: null,
+      owner: null,
+      createdAt: this.at,
+      completedAt: null,
+      createdBlock: this.block,
+    };
+    this.transactions.set(facts.id, record);
+    this.newTransactions.set(facts.id, { facts, record });
+    return record;
+  }
+
+  setStatus(record: TransactionRecord, status: TransactionStatus, reason: string | null, detail: object = {}): void {
+    if (isFinal(record.status)) throw new Error(`${record.id} is ${record.status} and can't become ${status}`);
+    record.status = status;
+    record.reason = reason;
+    if (isFinal(status)) {
+      record.completedAt = this.at;
+      record.owner = null;
+    }
+    this.noteChanged(record);
+    this.note(record.id, status, reason === null ? detail : { reason, ...detail });
+  }
+
+  setOwner(record: TransactionRecord, owner: string): void {
+    record.owner = owner;
+    this.noteChanged(record);
+  }
+
+  setAccountStatus(account: Account, status: WalletStatus, actorId: string): void {
+    account.status = status;
+    this.changedAccounts.set(account.id, account);
+    this.note(account.id, status, { actor: actorId });
+  }
+
+  /** Two entries that cancel out: the only way money moves. */
+  move(transactionId: TransactionId, from: Account, to: Account, amountMinor: bigint): void {
+    if (from.currency !== to.currency) throw new Error('A move must stay in one currency');
+    if (amountMinor <= 0n) throw new Error('A move must be of a positive amount');
+    this.enter(transactionId, from, -amountMinor);
+    this.enter(transactionId, to, amountMinor);
+  }
+
+  /** Reserves (or, with a negative amount, frees) money of an account. */
+  reserve(account: Account, amountMinor: bigint): void {
+    account.held += amountMinor;
+    this.changedAccounts.set(account.id, account);
+  }
+
+  addHold(hold: Hold): void {
+    const key = stepKey(hold.transactionId, hold.step);
+    this.holds.set(key, hold);
+    this.newHolds.set(key, hold);
+  }
+
+  endHold(hold: Hold, status: 'captured' | 'released'): void {
+    if (hold.status !== 'held') throw new Error(`The hold of ${hold.transactionId} is ${hold.status} already`);
+    hold.status = status;
+    const key = stepKey(hold.transactionId, hold.step);
+    if (!this.newHolds.has(key)) this.changedHolds.set(key, hold);
+  }
+
+  addStep(transactionId: TransactionId, step: string, outcome: StepOutcome): void {
+    this.steps.set(stepKey(transactionId, step), outcome);
+    this.newSteps.push({ transactionId, step, outcome });
+  }
+
+  note(subjectId: string, kind: string, detail: object = {}): void {
+    this.events.push({ subjectId, kind, detail: JSON.stringify(detail) });
+  }
+
+  get isEmpty(): boolean {
+    return this.events.length === 0 && this.newSteps.length === 0 && this.changedTransactions.size === 0;
+  }
+
+  private enter(transactionId: TransactionId, account: Account, amountMinor: bigint): void {
+    account.balance += amountMinor;
+    this.changedAccounts.set(account.id, account);
+    this.entries.push({
+      transactionId,
+      accountId: account.id,
+      currency: account.currency,
+      amountMinor,
+      balanceAfter: account.balance,
+    });
+  }
+
+  private noteChanged(record: TransactionRecord): void {
+    if (!this.newTransactions.has(record.id)) this.changedTransactions.set(record.id, record);
+  }
+}
+
+/** What the books answer about a transaction, as it now stands. */
+export function outcomeOf(record: TransactionRecord, replayed: boolean): TransactionOutcome {
+  return {
+    kind: 'transaction',
+    id: record.id,
+    status: record.status,
+    reason: record.reason,
+    createdAt: record.createdAt,
+    completedAt: record.completedAt,
+    replayed,
+  };
+}

@@ -1,0 +1,69 @@
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { AccountId, TransactionId, UserId } from '../contracts/ids';
+import { shardOfId } from '../contracts/ids';
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** RFC 4648 base32, lower-case, unpadded. */
+export function base32(bytes: Uint8Array): string {
+  let text = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += BASE32[(value >>> bits) & 31];
+    }
+    value &= (1 << bits) - 1;
+  }
+  return bits > 0 ? text + BASE32[(value << (5 - bits)) & 31] : text;
+}
+
+/** A user's shard never changes: the first 32 bits of the username's SHA-256, modulo the fixed number of shards. */
+export function shardOfUsername(username: string, shardCount: number): number {
+  return createHash('sha256').update(username.toLowerCase()).digest().readUInt32BE(0) % shardCount;
+}
+
+export function newUserId(shard: number): UserId {
+  return `us_${shard}_${base32(randomBytes(16))}`;
+}
+
+export function newAccountId(shard: number): AccountId {
+  return `ac_${shard}_${base32(randomBytes(16))}`;
+}
+
+/** The same user and key always give the same transaction: what makes a retry find the first try, for ever. */
+export function transactionId(userId: UserId, key: string): TransactionId {
+  const shard = shardOfId(userId);
+  if (shard === undefined) throw new TypeError(`${userId} is no user id`);
+  const digest = createHash('sha256').update(`${userId}\0${key}`).digest();
+  return `tx_${shard}_${base32(digest.subarray(0, 16))}`;
+}
+
+/** What was asked for, as parsed: the names as the client gave them, lower-cased, and the message in the clear. */
+export interface CommandFacts {
+  type: string;
+  from: string;
+  to: string;
+  currency: string;
+  amountMinor: bigint;
+  message: string | null;
+}
+
+/**
+ * Tells a replay from a key used twice. Keyed, so that a hash in a row or a workflow gives no way to guess a message;
+ * the key never rotates, or old replays would look like other commands.
+ */
+export function commandHash(key: string, facts: CommandFacts): string {
+  const canonical = JSON.stringify({
+    type: facts.type,
+    from: facts.from.toLowerCase(),
+    to: facts.to.toLowerCase(),
+    currency: facts.currency,
+    amountMinor: facts.amountMinor.toString(),
+    message: facts.message,
+  });
+  return createHmac('sha256', key).update(canonical).digest('base64url');
+}

@@ -1,0 +1,89 @@
+import type { AccountId, UserId, WalletName } from '../contracts/ids';
+import { parseWalletName, walletName } from '../contracts/ids';
+import type { Shards } from './shards';
+
+export interface NamedAccount extends WalletName {
+  accountId: AccountId;
+  ownerId: UserId;
+}
+
+const MAX_CACHED = 200_000;
+
+/**
+ * Which account a wallet's name means, and back. The mapping never changes, so what was found once is kept; what was
+ * not found is asked again, since it may come to be.
+ */
+export class Names {
+  private readonly byName = new Map<string, NamedAccount>();
+  private readonly byId = new Map<AccountId, string>();
+
+  constructor(private readonly shards: Shards) {}
+
+  async resolve(name: WalletName): Promise<NamedAccount | undefined> {
+    return this.cached(name) ?? (await this.find(name));
+  }
+
+  /** The answer at once, when it is known: the hot path of a transfer. */
+  cached(name: WalletName): NamedAccount | undefined {
+    return this.byName.get(walletName(name));
+  }
+
+  private async find(name: WalletName): Promise<NamedAccount | undefined> {
+    const row = await this.shards
+      .forUsername(name.username)
+      .db.selectFrom('accounts')
+      .innerJoin('users', 'users.id', 'accounts.owner_id')
+      .where('users.username', '=', name.username)
+      .where('accounts.currency', '=', name.currency)
+      .select(['accounts.id as accountId', 'users.id as ownerId'])
+      .executeTakeFirst();
+    if (!row) return undefined;
+    const found = { ...name, ...row };
+    this.keep(found);
+    return found;
+  }
+
+  /** The public names of accounts, wherever they live; the house's are their own. */
+  async ofAccounts(ids: Iterable<AccountId>): Promise<Map<AccountId, string>> {
+    const names = new Map<AccountId, string>();
+    const missing = new Map<number, AccountId[]>();
+    for (const id of new Set(ids)) {
+      const known = this.byId.get(id) ?? systemName(id);
+      if (known) {
+        names.set(id, known);
+        continue;
+      }
+      const shard = this.shards.forId(id);
+      if (shard) missing.set(shard.number, [...(missing.get(shard.number) ?? []), id]);
+    }
+    for (const [number, accountIds] of missing) {
+      const rows = await this.shards
+        .shard(number)
+        .db.selectFrom('accounts')
+        .innerJoin('users', 'users.id', 'accounts.owner_id')
+        .where('accounts.id', 'in', accountIds)
+        .select(['accounts.id as accountId', 'accounts.currency', 'users.username', 'users.id as ownerId'])
+        .execute();
+      for (const row of rows) {
+        this.keep(row);
+        names.set(row.accountId, walletName(row));
+      }
+    }
+    return names;
+  }
+
+  private keep(found: NamedAccount): void {
+    if (this.byName.size >= MAX_CACHED) {
+      this.byName.clear();
+      this.byId.clear();
+    }
+    const name = walletName(found);
+    this.byName.set(name, found);
+    this.byId.set(found.accountId, name);
+  }
+}
+
+function systemName(id: AccountId): string | undefined {
+  const name = id.slice(id.indexOf('_', 3) + 1);
+  return name.startsWith('@') && parseWalletName(name.slice(1)) ? name : undefined;
+}

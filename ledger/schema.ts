@@ -1,0 +1,76 @@
+import type { Generated } from 'kysely';
+import type { Role, TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
+
+/** The tables of one shard, as kysely sees them; migrations/ makes them. */
+export interface Database {
+  shard_identity: { shard: number; shard_count: number; created_at: Generated<Date> };
+  users: {
+    id: string;
+    username: string;
+    password_hash: string;
+    name_sealed: string;
+    email_sealed: string;
+    roles: Role[];
+    created_at: Generated<Date>;
+  };
+  accounts: {
+    id: string;
+    kind: 'user' | 'system';
+    owner_id: string | null;
+    currency: string;
+    status: Generated<WalletStatus>;
+    balance: Generated<bigint>;
+    held: Generated<bigint>;
+    version: Generated<bigint>;
+    created_at: Generated<Date>;
+  };
+  chain_head: { block: bigint; hash: Buffer; at: Date };
+  blocks: { number: bigint; at: Date; previous_hash: Buffer; hash: Buffer; entries: number; events: number };
+  transactions: {
+    id: string;
+    type: TransactionType;
+    status: TransactionStatus;
+    actor_id: string;
+    from_account: string;
+    to_account: string | null;
+    to_name_sealed: string | null;
+    amount: bigint;
+    currency: string;
+    message_sealed: string | null;
+    command_hash: string;
+    reason: string | null;
+    owner_workflow: string | null;
+    created_block: bigint;
+    created_index: number;
+    created_at: Date;
+    final_block: bigint | null;
+    completed_at: Date | null;
+  };
+  steps: { transaction_id: string; step: string; outcome: 'done' | 'tombstone'; block: bigint };
+  holds: {
+    transaction_id: string;
+    step: string;
+    account_id: string;
+    amount: bigint;
+    status: 'held' | 'captured' | 'released';
+    expires_at: Date | null;
+    block: bigint;
+  };
+  entries: {
+    block: bigint;
+    index: number;
+    transaction_id: string;
+    account_id: string;
+    currency: string;
+    amount: bigint;
+    balance_after: bigint;
+  };
+  events: {
+    block: bigint;
+    index: number;
+    subject_id: string;
+    kind: string;
+    /** JSON, as the exact text that was hashed. */
+    detail: string;
+  };
+}

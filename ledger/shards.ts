@@ -1,0 +1,78 @@
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import pg from 'pg';
+import { shardOfId } from '../contracts/ids';
+import { shardOfUsername } from './identity';
+import type { Logger } from './log';
+import { Poster } from './poster';
+import { valueTypes } from './postgres';
+import type { Database } from './schema';
+
+export interface Shard {
+  readonly number: number;
+  /** Reads, and writes of what is not money (users, new wallets). */
+  readonly db: Kysely<Database>;
+  readonly poster: Poster;
+  /** Throws when the database does not answer. */
+  check(): Promise<void>;
+}
+
+/** The shard databases of a deployment, and who lives where. */
+export class Shards {
+  constructor(readonly all: readonly Shard[]) {}
+
+  get count(): number {
+    return this.all.length;
+  }
+
+  shard(number: number): Shard {
+    const found = this.all[number];
+    if (!found) throw new RangeError(`There is no shard ${number}`);
+    return found;
+  }
+
+  forUsername(username: string): Shard {
+    return this.shard(shardOfUsername(username, this.count));
+  }
+
+  /** The shard an id of ours names; undefined for any other text. */
+  forId(id: string): Shard | undefined {
+    const number = shardOfId(id);
+    return number === undefined ? undefined : this.all[number];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.all.map(async (shard) => {
+        await shard.poster.close();
+        await shard.db.destroy();
+      }),
+    );
+  }
+}
+
+export function openShards(options: { urls: string[]; log: Logger; patienceMs?: number; poolSize?: number }): Shards {
+  return new Shards(
+    options.urls.map((url, number) => {
+      const pool = new pg.Pool({
+        connectionString: url,
+        max: options.poolSize ?? 8,
+        types: valueTypes,
+        application_name: 'holdfast',
+        connectionTimeoutMillis: 3_000,
+        statement_timeout: 10_000,
+        keepAlive: true,
+      });
+      // An idle connection that the server ends is replaced at the next use.
+      pool.on('error', (err) => options.log.warn({ err, shard: number }, 'an idle database connection ended'));
+      const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+      return {
+        number,
+        db,
+        poster: new Poster({ shard: number, url, log: options.log, patienceMs: options.patienceMs }),
+        check: async () => {
+          await sql`select 1`.execute(db);
+        },
+      };
+    }),
+  );
+}

@@ -1,0 +1,19 @@
+import { sql, type Kysely } from 'kysely';
+
+/**
+ * What the application's role may do. It isn't the owner, so what it isn't granted it can't do: entries, events, blocks
+ * and steps can only be added to, and nothing of the books can be deleted or truncated.
+ */
+export async function grantToApplication(db: Kysely<unknown>, appRole: string): Promise<void> {
+  const role = sql.id(appRole);
+  const grants: [string, string][] = [
+    ['select', 'shard_identity, kysely_migration'],
+    ['select, insert, update', 'users, accounts, transactions, holds'],
+    ['select, update', 'chain_head'],
+    ['select, insert', 'blocks, steps, entries, events'],
+  ];
+  await sql`grant usage on schema public to ${role}`.execute(db);
+  for (const [rights, tables] of grants) {
+    await sql`grant ${sql.raw(rights)} on ${sql.raw(tables)} to ${role}`.execute(db);
+  }
+}

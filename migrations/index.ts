@@ -1,0 +1,71 @@
+import { Kysely, Migrator, PostgresDialect, sql, type Migration } from 'kysely';
+import pg from 'pg';
+import { grantToApplication } from './grants';
+import * as books from './0001-books';
+
+/** In order, for ever: a migration that has run anywhere is never edited, only followed. */
+const migrations: Record<string, Migration> = {
+  '0001-books': books,
+};
+
+export const LATEST_MIGRATION = Object.keys(migrations).sort().at(-1)!;
+
+function connect(url: string): Kysely<unknown> {
+  return new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 2 }) }),
+  });
+}
+
+/**
+ * Brings one shard's database up to date as its owner. Running it again changes nothing, and two processes doing so at
+ * once take turns (the migrator's own lock).
+ */
+export async function migrateShard(options: {
+  ownerUrl: string;
+  appRole: string;
+  shard: number;
+  shardCount: number;
+}): Promise<{ applied: string[] }> {
+  const db = connect(options.ownerUrl);
+  try {
+    const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+    const { error, results } = await migrator.migrateToLatest();
+    if (error) throw error instanceof Error ? error : new Error(String(error));
+    await grantToApplication(db, options.appRole);
+    await identify(db, options.shard, options.shardCount);
+    return { applied: (results ?? []).map((result) => result.migrationName) };
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** Writes which shard this database is, once; a database that says otherwise is refused. */
+async function identify(db: Kysely<unknown>, shard: number, shardCount: number): Promise<void> {
+  await sql`insert into shard_identity (shard, shard_count) values (${shard}, ${shardCount})
+            on conflict do nothing`.execute(db);
+  const { rows } = await sql<{ shard: number; shard_count: number }>`
+    select shard, shard_count from shard_identity`.execute(db);
+  const found = rows[0]!;
+  if (found.shard !== shard || found.shard_count !== shardCount) {
+    throw new Error(
+      `This database is shard ${found.shard} of ${found.shard_count}, but the configuration calls it shard ${shard} of ` +
+        `${shardCount}. Check the order and number of the database URLs; a deployment's shard count never changes.`,
+    );
+  }
+}
+
+/** The migrations this code has and the database lacks. */
+export async function pendingMigrations(url: string): Promise<string[]> {
+  const db = connect(url);
+  try {
+    const { rows: tables } = await sql`select from pg_class where relname = 'kysely_migration'`.execute(db);
+    if (tables.length === 0) return Object.keys(migrations).sort();
+    const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db);
+    const applied = new Set(rows.map((row) => row.name));
+    return Object.keys(migrations)
+      .sort()
+      .filter((name) => !applied.has(name));
+  } finally {
+    await db.destroy();
+  }
+}

@@ -1,0 +1,172 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import pino from 'pino';
+import { createApp, type ApiDeps } from '../../api/app';
+import type { Lanes } from '../../api/lane';
+import { describeError } from '../../api/log';
+import { createTokens, type Caller } from '../../api/tokens';
+import { systemAccountId } from '../../contracts/ids';
+import { parseAmount } from '../../contracts/money';
+import type { Role } from '../../contracts/statuses';
+import { transactionId } from '../../ledger/identity';
+import { Names } from '../../ledger/names';
+import { createSealer } from '../../ledger/seal';
+import { openShards } from '../../ledger/shards';
+import { openAccount } from '../../users/accounts';
+import { Users } from '../../users/store';
+import { cloneDatabase, type TestDatabase } from './database';
+import { openApiCheck, type OpenApi } from './openapi-check';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  /** Parsed where it is JSON, otherwise the text; undefined where there is none. */
+  body: any; // eslint-disable-line @typescript-eslint/no-explicit-any -- checked against openapi.json instead
+}
+
+export interface AskOptions {
+  token?: string;
+  body?: unknown;
+  /** The body as it is, instead of as JSON. */
+  raw?: string | Buffer;
+  headers?: Record<string, string>;
+}
+
+export interface TestUser extends Caller {
+  token: string;
+}
+
+export const TOKEN_KEY = 'a key for tests of at least thirty-two characters';
+
+/** The whole API over real HTTP on a database of its own; every answer it gives is held against openapi.json. */
+export class TestApi {
+  private constructor(
+    readonly url: string,
+    readonly deps: ApiDeps,
+    readonly database: TestDatabase,
+    /** What was logged, a line each. */
+    readonly logged: Record<string, unknown>[],
+    private readonly check: ReturnType<typeof openApiCheck>,
+    private readonly stop: () => Promise<void>,
+  ) {}
+
+  static async start(
+    choose: { lanes?: Lanes; deps?: Partial<ApiDeps>; database?: TestDatabase } = {},
+  ): Promise<TestApi> {
+    const database = choose.database ?? (await cloneDatabase());
+    const logged: Record<string, unknown>[] = [];
+    const sink = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        logged.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
+        done();
+      },
+    });
+    const log = pino({ level: 'info', serializers: { err: describeError } }, sink);
+    const shards = openShards({ urls: [database.appUrl], log });
+    const deps: ApiDeps = {
+      shards,
+      names: new Names(shards),
+      sealer: createSealer([{ id: 'test', key: Buffer.alloc(32, 7) }]),
+      tokens: createTokens({ key: TOKEN_KEY, ttlSeconds: 600 }),
+      log,
+      lanes: choose.lanes ?? NO_LANES,
+      commandKey: 'a key for the hashes of commands in tests',
+      checks: { 'postgres shard 0': () => shards.shard(0).check() },
+      isStopping: () => false,
+      deadlineMs: 5_000,
+      ...choose.deps,
+    };
+    const server = createServer(createApp(deps));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const document = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApi;
+    return new TestApi(url, deps, database, logged, openApiCheck(document), async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await deps.shards.close();
+      await database.drop();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.stop();
+  }
+
+  async ask(method: string, path: string, { token, body, raw, headers }: AskOptions = {}): Promise<Answer> {
+    const response = await fetch(this.url + path, {
+      method,
+      redirect: 'manual',
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: raw ?? (body === undefined ? undefined : JSON.stringify(body)),
+    });
+    const answer = { status: response.status, headers: response.headers, body: await readBody(response) };
+    this.check({ method, path: path.replace(/\?.*$/, ''), ...answer });
+    return answer;
+  }
+
+  get(path: string, token?: string): Promise<Answer> {
+    return this.ask('GET', path, { token });
+  }
+
+  post(path: string, body: unknown, token?: string, headers?: Record<string, string>): Promise<Answer> {
+    return this.ask('POST', path, { token, body, headers });
+  }
+
+  /** A user with a token, made without the cost of hashing a password that no test will use. */
+  async newUser(username: string, options: { roles?: Role[]; wallets?: string[]; name?: string } = {}): Promise<TestUser> {
+    const roles = options.roles ?? ['customer'];
+    const users = new Users(this.deps.shards, this.deps.sealer);
+    const facts = { username, name: options.name ?? username, email: `${username}@example.com`, roles };
+    const user = await users.create({ ...facts, passwordHash: 'none' });
+    if (!user) throw new Error(`${username} exists already`);
+    for (const currency of options.wallets ?? []) {
+      await openAccount(this.deps.shards.forUsername(username), user.id, currency);
+    }
+    const caller = { userId: user.id, username, roles };
+    return { ...caller, token: this.deps.tokens.issue(caller).accessToken };
+  }
+
+  /** Money from the bank's side of the books, by a transaction like any other. */
+  async fund(username: string, currency: string, amount: string): Promise<void> {
+    const account = await this.deps.names.resolve({ username, currency });
+    const parsed = parseAmount(amount, currency);
+    if (!account || !parsed.ok) throw new Error(`${username}.${currency} can't be given ${amount}`);
+    const shard = this.deps.shards.forUsername(username);
+    const [outcome] = await shard.poster.post([
+      {
+        kind: 'transfer',
+        facts: {
+          id: transactionId(account.ownerId, `funding ${Math.random()}`),
+          type: 'opening',
+          actorId: account.ownerId,
+          hash: 'funding',
+          from: systemAccountId(shard.number, '@bank', currency),
+          to: account.accountId,
+          amountMinor: parsed.amountMinor,
+          currency,
+        },
+      },
+    ]);
+    if (outcome?.kind !== 'transaction' || outcome.status !== 'completed') {
+      throw new Error(`Funding failed: ${JSON.stringify(outcome)}`);
+    }
+  }
+}
+
+/** For tests that move nothing through the lane: whoever touches it finds out at once. */
+const NO_LANES = new Proxy({} as object, {
+  get: (_target, name) => {
+    throw new Error(`This test has no lanes, but something wanted lanes.${String(name)}`);
+  },
+}) as Lanes;
+
+async function readBody(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (text === '') return undefined;
+  return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text;
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
+import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
+import { ConfigError, type Env } from '../../cli/settings';
+import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
+
+const key = () => randomBytes(32).toString('base64');
+
+const good = {
+  HOLDFAST_DATABASE_URLS: 'postgres://app:secret@db0/holdfast_0, postgres://app:secret@db1/holdfast_1',
+  HOLDFAST_TOKEN_KEY: key(),
+  HOLDFAST_COMMAND_KEY: key(),
+  HOLDFAST_SEAL_KEYS: `b:${key()},a:${key()}`,
+  TEMPORAL_ADDRESS: 'temporal:7233',
+};
+
+function problems(env: Env, load: (env: Env) => unknown = loadConfig): string[] {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((each) => `${each.variable}: ${each.message}`);
+    throw error;
+  }
+  return [];
+}
+
+const variables = (env: Env, load?: (env: Env) => unknown) => problems(env, load).map((text) => text.split(':')[0]);
+
+test('a complete environment becomes a typed configuration, with the defaults of the rest', () => {
+  const config = loadConfig(good);
+  expect(config).toMatchObject({
+    production: false,
+    http: { host: '127.0.0.1', port: 3000 },
+    shards: [{ url: 'postgres://app:secret@db0/holdfast_0' }, { url: 'postgres://app:secret@db1/holdfast_1' }],
+    temporal: { address: 'temporal:7233', namespace: 'default', connectionOptions: { address: 'temporal:7233' } },
+    lane: { deadlineMs: 5000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 4 },
+    transfers: { attentionAfterMs: 60_000, slowBeatMs: 60_000, groupMaxAgeMs: 30_000 },
+    sweep: { everyMs: 30_000, youngMs: 15_000 },
+    tokenTtlSeconds: 3600,
+    logLevel: 'info',
+  });
+  expect(config.secrets.sealKeys.map(({ id, key }) => [id, key.length])).toEqual([
+    ['b', 32],
+    ['a', 32],
+  ]);
+});
+
+test('all mistakes are reported at once, each with its variable', () => {
+  const found = variables({
+    ...good,
+    HOLDFAST_ENV: 'prod',
+    PORT: '3000x',
+    LOG_LEVEL: 'loud',
+    HOLDFAST_TOKEN_KEY: 'short',
+    HOLDFAST_SEAL_KEYS: 'a:AAAA',
+    HOLDFAST_LANE_MAX_GROUP: '0',
+    HOLDFAST_DATABASE_URLS: 'mysql://x/y',
+    TEMPORAL_ADDRESS: 'http://temporal:7233',
+  });
+  expect(found.sort()).toEqual([
+    'HOLDFAST_DATABASE_URLS',
+    'HOLDFAST_ENV',
+    'HOLDFAST_LANE_MAX_GROUP',
+    'HOLDFAST_SEAL_KEYS',
+    'HOLDFAST_TOKEN_KEY',
+    'LOG_LEVEL',
+    'PORT',
+    'TEMPORAL_ADDRESS',
+  ]);
+});
+
+test('a mistake never repeats a secret', () => {
+  const env = {
+    ...good,
+    HOLDFAST_DATABASE_URLS: 'postgres//app:hunter2@db0',
+    HOLDFAST_SEAL_KEYS: 'hunter2',
+    HOLDFAST_TOKEN_KEY: 'hunter2',
+  };
+  expect(problems(env)).toHaveLength(3);
+  expect(problems(env).join('\n')).not.toContain('hunter2');
+});
+
+test('production has no default secrets and no default servers: each missing one is named', () => {
+  expect(variables({ HOLDFAST_ENV: 'production' }).sort()).toEqual([
+    'HOLDFAST_COMMAND_KEY',
+    'HOLDFAST_DATABASE_URLS',
+    'HOLDFAST_SEAL_KEYS',
+    'HOLDFAST_TOKEN_KEY',
+    'TEMPORAL_ADDRESS',
+  ]);
+  expect(problems({ ...good, HOLDFAST_ENV: 'production' })).toEqual([]);
+});
+
+test('an empty variable is the same as none', () => {
+  expect(loadConfig({ ...good, PORT: '', HOLDFAST_OWNER_DATABASE_URLS: ' ' }).http.port).toBe(3000);
+  expect(variables({ ...good, HOLDFAST_COMMAND_KEY: '' })).toEqual(['HOLDFAST_COMMAND_KEY']);
+});
+
+test('numbers are whole, plain and within their bounds', () => {
+  for (const PORT of ['-1', '65536', '3e3', '0x10', '1.5', ' 12 34', '٣'])
+    expect(variables({ ...good, PORT })).toEqual(['PORT']);
+  expect(loadConfig({ ...good, PORT: ' 3001 ' }).http.port).toBe(3001);
+});
+
+test('the owner has one URL a shard', () => {
+  const HOLDFAST_OWNER_DATABASE_URLS = 'postgres://owner:secret@db0/holdfast_0';
+  expect(variables({ ...good, HOLDFAST_OWNER_DATABASE_URLS })).toEqual(['HOLDFAST_OWNER_DATABASE_URLS']);
+  const HOLDFAST_DATABASE_URLS = 'postgres://app:secret@db0/holdfast_0';
+  expect(loadConfig({ ...good, HOLDFAST_DATABASE_URLS, HOLDFAST_OWNER_DATABASE_URLS }).shards).toEqual([
+    { url: HOLDFAST_DATABASE_URLS, ownerUrl: HOLDFAST_OWNER_DATABASE_URLS },
+  ]);
+});
+
+test('one database can not be two shards, and one key can not do two jobs', () => {
+  const url = 'postgres://app:secret@db0/holdfast_0';
+  expect(variables({ ...good, HOLDFAST_DATABASE_URLS: `${url},${url}` })).toEqual(['HOLDFAST_DATABASE_URLS']);
+  expect(variables({ ...good, HOLDFAST_TOKEN_KEY: good.HOLDFAST_COMMAND_KEY })).toEqual(['HOLDFAST_TOKEN_KEY']);
+  const same = `a:${key()},a:${key()}`;
+  expect(variables({ ...good, HOLDFAST_SEAL_KEYS: same })).toEqual(['HOLDFAST_SEAL_KEYS']);
+});
+
+test("Temporal's own variables mean what they mean to its SDK", () => {
+  const { temporal } = loadConfig({
+    ...good,
+    TEMPORAL_NAMESPACE: 'wallets',
+    TEMPORAL_API_KEY: 'k',
+    TEMPORAL_TLS_SERVER_NAME: 'n',
+  });
+  expect(temporal.namespace).toBe('wallets');
+  expect(temporal.connectionOptions).toMatchObject({ apiKey: 'k', tls: { serverNameOverride: 'n' } });
+  expect(loadConfig({ ...good, TEMPORAL_API_KEY: 'k' }).temporal.connectionOptions.tls).toBe(true);
+  expect(variables({ ...good, TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere.pem' })).toEqual([
+    'TEMPORAL_TLS_CLIENT_CERT_PATH',
+  ]);
+});
+
+test('two of our own servers can not share a port; any number of them can pick a free one', () => {
+  expect(variables({ PORT: '7233' }, loadLocalSettings)).toEqual(['HOLDFAST_TEMPORAL_PORT']);
+  expect(variables({ PORT: '7233', TEMPORAL_ADDRESS: 't:1' }, loadLocalSettings)).toEqual([]);
+  expect(variables({ PORT: '0', HOLDFAST_POSTGRES_PORT: '0' }, loadLocalSettings)).toEqual([]);
+});
+
+test('.env.example lists every setting, and no other', () => {
+  const text = readFileSync(path.join(__dirname, '../../.env.example'), 'utf8');
+  const listed = [...text.matchAll(/^# ([A-Z][A-Z_]+)=/gm)].map((match) => match[1]);
+  expect(new Set(listed)).toEqual(new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, ...TEMPORAL_VARIABLES]));
+});
