@@ -1,4 +1,5 @@
 import type { ApiDeps } from './deps';
+import { entryRoutes } from './entries';
 import { healthRoutes } from './health';
 import { openApiRoute } from './openapi';
 import { payeeRoutes } from './payees';
@@ -14,6 +15,7 @@ export function allRoutes(deps: ApiDeps): Route[] {
   const routes = [
     ...transferRoutes(deps),
     ...transactionRoutes(deps),
+    ...entryRoutes(deps),
     ...walletRoutes(deps),
     ...payeeRoutes(deps),
     ...userRoutes(deps),

@@ -25,9 +25,9 @@ export async function printBanner(config: Config, folder: DataFolder): Promise<v
       `Demo users, each with the password <name>-demo, and a token good for ${ttl(config.tokenTtlSeconds)}:`,
       '',
     );
-    for (const { username, token } of users) lines.push(`  ${username.padEnd(8)} ${token}`);
+    for (const { username, accessToken } of users) lines.push(`  ${username.padEnd(8)} ${accessToken}`);
     const house = users.find(({ username }) => username === 'house');
-    if (house) lines.push('', 'Move some money:', '', ...curl(api, house.token));
+    if (house) lines.push('', 'Move some money:', '', ...curl(api, house.accessToken));
   }
   console.log([...lines, ''].join('\n'));
 }

@@ -9,7 +9,12 @@ import { readState } from './state';
 export interface LocalFacts {
   shards: number;
   secrets: Secrets;
-  ports: { postgres: number; temporal: number; temporalUi: number; api: number; worker: number };
+  ports: { postgres: number; temporal: number; temporalUi: number };
+}
+
+/** The ports on which `up` lets our own processes listen. They overrule the variables, which may say 0: pick one. */
+export function withOwnPorts(env: Env, ports: { api: number; worker: number }): Env {
+  return { ...env, PORT: String(ports.api), HOLDFAST_WORKER_HEALTH_PORT: String(ports.worker) };
 }
 
 /**
@@ -45,8 +50,6 @@ export function withFacts(env: Env, { embedded }: LocalSettings, facts: LocalFac
       HOLDFAST_TEMPORAL_UI_URL: `http://localhost:${ports.temporalUi}`,
     }),
     ...withoutEmpty(env),
-    PORT: String(ports.api),
-    HOLDFAST_WORKER_HEALTH_PORT: String(ports.worker),
   };
 }
 
@@ -54,5 +57,5 @@ export const shardDatabases = (count: number) => Array.from({ length: count }, (
 
 /** An instance that runs may have picked its ports itself; otherwise the variables and their defaults say them. */
 function knownPorts(settings: LocalSettings, folder: DataFolder): LocalFacts['ports'] {
-  return { ...settings.ports, worker: 0, ...readState(folder.state)?.ports };
+  return { ...settings.ports, ...readState(folder.state)?.ports };
 }

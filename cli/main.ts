@@ -54,6 +54,9 @@ program
   .addOption(beside())
   .action(async () => {
     const config = await readyConfig();
+    const { requireFreePort } = await import('./embedded/ports.js');
+    const { host, port } = config.http;
+    await requireFreePort({ port, host, what: 'the API', variable: 'PORT' });
     const { runApi } = await import('./api.js');
     await runApi(config);
   });

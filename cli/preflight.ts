@@ -15,7 +15,7 @@ const PATIENCE_MS = 15_000;
 export function checkConfiguration(env: Env, settings: LocalSettings): void {
   if (env.HOLDFAST_ENV === 'production') loadConfig(env);
   else {
-    const ports = { postgres: 1, temporal: 1, temporalUi: 1, api: settings.ports.api, worker: 1 };
+    const ports = { postgres: 1, temporal: 1, temporalUi: 1 };
     loadConfig(withFacts(env, settings, { shards: 1, secrets: newSecrets(), ports }));
   }
 }

@@ -21,7 +21,10 @@ export async function reset(env: Env): Promise<void> {
   for (const { identity } of state === undefined ? [] : leftOver(state)) {
     await stopProcess(identity, [{ signal: 'SIGTERM', waitMs: 5_000 }]);
   }
-  const all = [...new Set([folder.path, folder.cluster, folder.reachableCopies])].filter((each) => existsSync(each));
+  // Most of the time the cluster is inside the data folder, and nothing is outside.
+  const all = [folder.path, folder.reachableCopies, folder.cluster].filter(
+    (each, index, list) => existsSync(each) && !list.slice(0, index).some((above) => each.startsWith(`${above}/`)),
+  );
   for (const each of all) rmSync(each, { recursive: true, force: true });
   console.log(all.length === 0 ? 'There was nothing to remove.' : `Removed ${all.join(', ')}.`);
 }

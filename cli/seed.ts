@@ -103,7 +103,10 @@ async function openTheBooks(config: SeedConfig, shards: Shards, house: User): Pr
   const id = transactionId(house.id, OPENING_KEY);
   const hash = commandHash(config.secrets.commandKey, { type: 'opening', ...OPENING, message: null });
   const [outcome] = await shard.poster.post([
-    { kind: 'transfer', facts: { id, type: 'opening', actorId: house.id, hash, from, to: to.id, amountMinor, currency } },
+    {
+      kind: 'transfer',
+      facts: { id, type: 'opening', actorId: house.id, hash, from, to: to.id, amountMinor, currency },
+    },
   ]);
   if (outcome?.kind === 'conflict') {
     throw new UserError(

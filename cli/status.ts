@@ -1,7 +1,7 @@
 import { loadConfig, type Config } from './config';
 import { dataFolder } from './embedded/data-folder';
 import { lockHolder } from './embedded/lock';
-import { localEnv } from './local-env';
+import { localEnv, withOwnPorts } from './local-env';
 import { loadLocalSettings } from './local-settings';
 import { probeApi, probePostgres, probeTemporal, probeWorker, type Health } from './probes';
 import type { Env } from './settings';
@@ -29,7 +29,7 @@ export async function readStatus(env: Env): Promise<Status> {
   const holder = lockHolder(folder.lock);
   const state = readState(folder.state);
   if (holder === undefined || state === undefined) return { up: null, processes: [] };
-  const config = loadConfig(localEnv(env));
+  const config = loadConfig(withOwnPorts(localEnv(env), state.ports));
   const processes = await Promise.all(PROCESS_NAMES.map((name) => ask(name, config, state)));
   return { up: holder.pid, processes };
 }

@@ -8,9 +8,11 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export interface Service<Name extends string> {
+export interface Service<Name extends string, R extends Running = Running> {
   name: Name;
-  start(): Promise<Running>;
+  start(): Promise<R>;
+  /** Where its last words are. */
+  logFile?: string;
 }
 
 export interface SupervisorOptions<Name extends string> {
@@ -33,7 +35,7 @@ export class Supervisor<Name extends string> {
   constructor(private readonly options: SupervisorOptions<Name>) {}
 
   /** Starts a service; from then on it is supervised. When it can't be started this first time, this throws. */
-  async start<R extends Running>(service: { name: Name; start(): Promise<R> }): Promise<R> {
+  async start<R extends Running>(service: Service<Name, R>): Promise<R> {
     this.stopping.signal.throwIfAborted();
     const first = await this.begin(service);
     this.watches.push(this.watch(service, first));
@@ -55,7 +57,7 @@ export class Supervisor<Name extends string> {
     await Promise.all(this.watches);
   }
 
-  private async begin<R extends Running>(service: { name: Name; start(): Promise<R> }): Promise<R> {
+  private async begin<R extends Running>(service: Service<Name, R>): Promise<R> {
     const starting = service.start();
     this.starting.add(starting);
     const running = await starting.finally(() => this.starting.delete(starting));
@@ -80,6 +82,7 @@ export class Supervisor<Name extends string> {
         this.changed();
         if (Date.now() - since >= stableAfterMs) pauseMs = firstPause;
         why = `${service.name} (pid ${current.pid}) ended: ${describeExit(exit)}`;
+        if (exit.signal === null && service.logFile !== undefined) why += ` (see ${service.logFile})`;
       }
       if (this.stopping.signal.aborted) return;
       this.options.say(`${why}; starting it again in ${pauseMs / 1000} s`);

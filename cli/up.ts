@@ -14,7 +14,7 @@ import { describeExit, exitOf, identify, stopProcess } from './embedded/processe
 import { ensureSecrets } from './embedded/secrets';
 import { startTemporal } from './embedded/temporal';
 import { findTemporal } from './embedded/temporal-cli';
-import { shardDatabases, withFacts, type LocalFacts } from './local-env';
+import { shardDatabases, withFacts, withOwnPorts, type LocalFacts } from './local-env';
 import { loadLocalSettings, type LocalSettings } from './local-settings';
 import { migrate } from './migrate';
 import { waitUntilHealthy } from './probes';
@@ -29,6 +29,8 @@ const STOP_ORDER: readonly ProcessName[] = ['api', 'worker', 'temporal', 'postgr
 /** Long enough for the API to finish what it accepted. */
 const STOPPING = [{ signal: 'SIGTERM', waitMs: 10_000 }] as const;
 const FORCE_AFTER_MS = 3_000;
+
+type UpFacts = LocalFacts & { ports: { api: number; worker: number } };
 
 /** Runs everything on one machine, until a signal stops it. Resolves with the exit code. */
 export async function up(env: Env): Promise<number> {
@@ -65,8 +67,9 @@ async function runInstance(env: Env, settings: LocalSettings, folder: DataFolder
     onChange: (processes) => writeState(folder.state, { ...state, processes }),
   });
   const stop = stopOnSignal(supervisor);
+  const fullEnv = withOwnPorts(withFacts(env, settings, facts), facts.ports);
   try {
-    await Promise.race([startAll(withFacts(env, settings, facts), settings, folder, facts, supervisor), stop.stopped]);
+    await Promise.race([startAll(fullEnv, settings, folder, facts, supervisor), stop.stopped]);
   } catch (error) {
     // After a signal, whatever the start-up was in the middle of may fail: that is no news.
     if (!stop.isUnderWay()) {
@@ -77,7 +80,7 @@ async function runInstance(env: Env, settings: LocalSettings, folder: DataFolder
   return stop.stopped;
 }
 
-async function gatherFacts(env: Env, settings: LocalSettings, folder: DataFolder): Promise<LocalFacts> {
+async function gatherFacts(env: Env, settings: LocalSettings, folder: DataFolder): Promise<UpFacts> {
   for (const name of PROCESS_NAMES) rotateLog(folder.log(name));
   const pick = async (port: number) => (port === 0 ? freePort() : port);
   const ports = {
@@ -101,7 +104,7 @@ async function gatherFacts(env: Env, settings: LocalSettings, folder: DataFolder
   return { shards: openInstance(folder, settings.shards).shards, secrets, ports };
 }
 
-function portsInUse({ embedded }: LocalSettings, { ports }: LocalFacts): State['ports'] {
+function portsInUse({ embedded }: LocalSettings, { ports }: UpFacts): State['ports'] {
   return {
     ...(embedded.postgres && { postgres: ports.postgres }),
     ...(embedded.temporal && { temporal: ports.temporal, temporalUi: ports.temporalUi }),
@@ -114,7 +117,7 @@ async function startAll(
   env: Env,
   settings: LocalSettings,
   folder: DataFolder,
-  facts: LocalFacts,
+  facts: UpFacts,
   supervisor: Supervisor<ProcessName>,
 ): Promise<void> {
   const config = loadConfig(env);
@@ -143,7 +146,7 @@ async function startAll(
   await printBanner(config, folder);
 }
 
-async function startBooks(folder: DataFolder, facts: LocalFacts, supervisor: Supervisor<ProcessName>): Promise<void> {
+async function startBooks(folder: DataFolder, facts: UpFacts, supervisor: Supervisor<ProcessName>): Promise<void> {
   say('Starting Postgres');
   const postgres = await supervisor.start({
     name: 'postgres',
@@ -170,7 +173,7 @@ async function startOurs(
   supervisor: Supervisor<ProcessName>,
 ): Promise<void> {
   const logFile = folder.log(name);
-  const running = await supervisor.start({ name, start: async () => spawnOurs(name, env, folder) });
+  const running = await supervisor.start({ name, logFile, start: async () => spawnOurs(name, env, folder) });
   const died = running.exited.then((exit) => {
     throw new UserError(
       `The ${name} did not start (${describeExit(exit)}):\n${lastLines(logFile, 8)}`,

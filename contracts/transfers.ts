@@ -3,7 +3,7 @@
  * and sealed texts only. Amounts are strings of minor units, since Temporal's JSON carries no bigint.
  */
 import { defineQuery, defineSignal } from '@temporalio/workflow';
-import type { Refusal, TransactionStatus } from './statuses';
+import type { TransactionStatus } from './statuses';
 
 /** A transfer as it travels: everything decide needs, and what the row keeps to show it again. */
 export interface TransferItem {
@@ -26,7 +26,7 @@ export interface TransferItem {
 export interface ItemOutcome {
   id: string;
   status: TransactionStatus;
-  reason?: Refusal;
+  reason?: string;
   createdAt: string;
   completedAt?: string;
   /** The transaction was there before this command came. */
@@ -51,21 +51,47 @@ export type ItemResult = ItemOutcome | ItemConflict | ItemTrouble;
 export interface TransferGroupInput {
   shard: number;
   items: TransferItem[];
-  /** After this long without an outcome the group hands each item to a workflow of its own. */
-  maxAgeMs: number;
+  settings: TransferSettings;
 }
 
-export interface TransferGroupResult {
-  posted: number;
-  splitOut: string[];
+export interface TransferSettings {
+  /** After this long without an outcome a group hands each item to a workflow of its own. */
+  groupMaxAgeMs: number;
+  /** How long a single transfer's automatic retries go on before a person is asked. */
+  attentionAfterMs: number;
+  /** How often it tries by itself while it waits for a person. */
+  slowBeatMs: number;
+}
+
+/** What a group's post came to: counts for people, and who needs a workflow of its own. */
+export interface PostedGroup {
+  completed: number;
+  rejected: number;
+  other: number;
+  trouble: { id: string; error: string }[];
+}
+
+export interface TransferGroupResult extends PostedGroup {
+  splitOut: number;
 }
 
 export interface TransferInput {
   item: TransferItem;
-  /** How long automatic retries go on before a person is asked. */
-  attentionAfterMs: number;
-  /** How often it tries by itself while it waits for a person. */
-  slowBeatMs: number;
+  settings: TransferSettings;
+}
+
+export interface SweepInput {
+  shards: number;
+  /** Rows younger than this are still being worked on by whoever made them. */
+  youngMs: number;
+  settings: TransferSettings;
+}
+
+export interface SweptShard {
+  shard: number;
+  looked: number;
+  restarted: number;
+  error?: string;
 }
 
 export interface TransferStatus {
@@ -80,8 +106,10 @@ export interface TransferStatus {
 /** Workflow types by name, so that a starter needs no workflow code. */
 export const workflowTypes = { transferGroup: 'transferGroup', transfer: 'transfer', sweep: 'sweep' } as const;
 
+/** Workflows that may take long; worker processes serve it. */
 export const TASK_QUEUE = 'holdfast';
-export const laneTaskQueue = (shard: number) => `holdfast-lane-${shard}`;
+/** The lane's short groups; every API process and worker serves it. */
+export const LANE_TASK_QUEUE = 'holdfast-lane';
 
 export const groupWorkflowId = (shard: number, group: string) => `lane/${shard}/${group}`;
 export const transferWorkflowId = (transactionId: string) => `transfer/${transactionId}`;

@@ -49,7 +49,7 @@ export async function findTemporal(say: Say = () => {}, env: NodeJS.ProcessEnv =
       '- point TEMPORAL_ADDRESS at a Temporal server that runs already;',
       `- install the Temporal CLI (${TEMPORAL_CLI_VERSION} or later) so that \`temporal\` is on PATH;`,
       `- put it at ${cached};`,
-      '- install Go 1.23 or later, and Holdfast builds it (about six minutes, once).',
+      '- install Go 1.25 or later, and Holdfast builds it (about six minutes, once).',
     ].join('\n'),
   );
 }

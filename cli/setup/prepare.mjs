@@ -72,7 +72,9 @@ function isInstalled(lock) {
 
 async function build() {
   const sources = hashOfFiles(sourceFiles(root));
-  if (!isStamped('sources', sources)) {
+  const built = existsSync(inRoot('dist/cli/main.js'));
+  if (!built) rmSync(inRoot('dist'), { recursive: true, force: true }); // or tsc takes what is gone for up to date
+  if (!built || !isStamped('sources', sources)) {
     console.log('Compiling TypeScript to dist/ (needed when the sources changed)');
     const result = await withProgress('compiling', () =>
       runNode([inRoot('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { cwd: root }),

@@ -118,7 +118,10 @@ export class TestApi {
   }
 
   /** A user with a token, made without the cost of hashing a password that no test will use. */
-  async newUser(username: string, options: { roles?: Role[]; wallets?: string[]; name?: string } = {}): Promise<TestUser> {
+  async newUser(
+    username: string,
+    options: { roles?: Role[]; wallets?: string[]; name?: string } = {},
+  ): Promise<TestUser> {
     const roles = options.roles ?? ['customer'];
     const users = new Users(this.deps.shards, this.deps.sealer);
     const facts = { username, name: options.name ?? username, email: `${username}@example.com`, roles };
@@ -131,8 +134,8 @@ export class TestApi {
     return { ...caller, token: this.deps.tokens.issue(caller).accessToken };
   }
 
-  /** Money from the bank's side of the books, by a transaction like any other. */
-  async fund(username: string, currency: string, amount: string): Promise<void> {
+  /** Money from the bank's side of the books, by a transaction like any other, whose id it answers. */
+  async fund(username: string, currency: string, amount: string): Promise<string> {
     const account = await this.deps.names.resolve({ username, currency });
     const parsed = parseAmount(amount, currency);
     if (!account || !parsed.ok) throw new Error(`${username}.${currency} can't be given ${amount}`);
@@ -155,6 +158,7 @@ export class TestApi {
     if (outcome?.kind !== 'transaction' || outcome.status !== 'completed') {
       throw new Error(`Funding failed: ${JSON.stringify(outcome)}`);
     }
+    return outcome.id;
   }
 }
 

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { ensureDatabase } from '../../cli/embedded/postgres-databases';
-import { TEMPLATE_DATABASE } from './global-setup';
 
 export interface TestDatabase {
   name: string;
@@ -18,11 +16,13 @@ const LEAK_CHECK_MS = 3_000;
 /** A database of one's own, as migrated: a copy of the template, which takes a moment instead of a migration. */
 export async function cloneDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await ensureDatabase(setting('HOLDFAST_TEST_POSTGRES_ADMIN_URL'), name, TEMPLATE_DATABASE);
+  const ownerUrl = urlOf('HOLDFAST_TEST_OWNER_URL_TEMPLATE', name);
+  const owner = new URL(ownerUrl).username;
+  await asAdmin((admin) => admin.query(`create database ${name} owner ${owner} template holdfast_template`));
   return {
     name,
     appUrl: urlOf('HOLDFAST_TEST_APP_URL_TEMPLATE', name),
-    ownerUrl: urlOf('HOLDFAST_TEST_OWNER_URL_TEMPLATE', name),
+    ownerUrl,
     drop: () => asAdmin((admin) => dropUnused(admin, name)),
   };
 }

@@ -1,0 +1,67 @@
+import { heartbeat, sleep } from '@temporalio/activity';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { TASK_QUEUE, transferWorkflowId, workflowTypes, type SweepInput, type SweptShard, type TransferItem } from '../contracts/transfers';
+import { openTransactions, type OpenTransaction } from '../ledger/open-transactions';
+import { transferStartOptions } from '../workflows/start-options';
+import type { transfer } from '../workflows';
+import type { ActivityDeps } from '.';
+
+const PAGE = 200;
+/** Asking Temporal about one owner at a time, with a breath between, keeps a large sweep from crowding out customers. */
+const PAUSE_MS = 10;
+const CALL_DEADLINE_MS = 5_000;
+
+export function sweepActivities({ shards, client, log }: ActivityDeps) {
+  return {
+    async sweepShard(shard: number, { youngMs, settings }: SweepInput): Promise<SweptShard> {
+      const { db } = shards.shard(shard);
+      const createdBefore = new Date(Date.now() - youngMs);
+      const swept: SweptShard = { shard, looked: 0, restarted: 0 };
+      let page: OpenTransaction[];
+      let after: OpenTransaction | undefined;
+      do {
+        page = await openTransactions(db, { createdBefore, after, limit: PAGE });
+        for (const { item, owner } of page) {
+          swept.looked += 1;
+          if (!(await isRunning(client, owner ?? transferWorkflowId(item.id)))) {
+            await restart(client, item, settings);
+            swept.restarted += 1;
+            log.info({ transactionId: item.id, owner }, 'the sweep started a transfer whose workflow was gone');
+          }
+          heartbeat(swept);
+          await sleep(PAUSE_MS);
+        }
+        after = page.at(-1);
+      } while (page.length === PAGE);
+      return swept;
+    },
+  };
+}
+
+/** Asked by Describe: visibility lags, and may be lost apart from the workflows. */
+async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    const { status } = await client.connection.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.getHandle(workflowId).describe(),
+    );
+    return status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+async function restart(client: Client, item: TransferItem, settings: SweepInput['settings']): Promise<void> {
+  try {
+    await client.connection.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.start<typeof transfer>(workflowTypes.transfer, {
+        ...transferStartOptions(item),
+        workflowId: transferWorkflowId(item.id),
+        taskQueue: TASK_QUEUE,
+        args: [{ item, settings }],
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}

@@ -1,0 +1,55 @@
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { ItemOutcome, ItemResult, PostedGroup, TransferItem } from '../contracts/transfers';
+import { transferWorkflowId } from '../contracts/transfers';
+import type { Command } from '../ledger/commands';
+import { factsOf, resultOf } from '../ledger/items';
+import type { ActivityDeps } from '.';
+
+export function transferActivities({ shards, onGroupPosted }: ActivityDeps) {
+  async function postOne(item: TransferItem, command: Command): Promise<ItemOutcome> {
+    const shard = shards.forId(item.id);
+    if (!shard) throw ApplicationFailure.nonRetryable(`${item.id} names no shard of this deployment`);
+    const [outcome] = await shard.poster.post([command]);
+    const result = resultOf(item.id, outcome!);
+    // Neither is an outcome that this workflow may end with.
+    if (result.status === 'trouble') throw ApplicationFailure.retryable(result.error, 'Trouble');
+    if (result.status === 'conflict') throw ApplicationFailure.nonRetryable('The id belongs to another command', 'Conflict');
+    return result;
+  }
+
+  return {
+    /** The whole group in one commit; what met an unexpected error is named, and did nothing. */
+    async postTransfers(shard: number, items: TransferItem[]): Promise<PostedGroup> {
+      const commands = items.map((item): Command => ({ kind: 'transfer', facts: factsOf(item) }));
+      const outcomes = await shards.shard(shard).poster.post(commands);
+      const results: ItemResult[] = outcomes.map((outcome, index) => resultOf(items[index]!.id, outcome));
+      onGroupPosted?.(activityInfo().workflowExecution!.workflowId, results);
+      return summary(results);
+    },
+
+    postTransfer(item: TransferItem): Promise<ItemOutcome> {
+      return postOne(item, { kind: 'transfer', facts: factsOf(item) });
+    },
+
+    /** Ends the transfer with nothing moved; one that ended before answers as it did. */
+    cancelTransfer(item: TransferItem): Promise<ItemOutcome> {
+      return postOne(item, { kind: 'cancel', facts: factsOf(item), reason: 'cancelled_by_ops' });
+    },
+
+    recordAttention(item: TransferItem, reason: string, lastError: string): Promise<ItemOutcome> {
+      const owner = transferWorkflowId(item.id);
+      return postOne(item, { kind: 'attention', facts: factsOf(item), owner, reason, lastError });
+    },
+  };
+}
+
+function summary(results: ItemResult[]): PostedGroup {
+  const posted: PostedGroup = { completed: 0, rejected: 0, other: 0, trouble: [] };
+  for (const result of results) {
+    if (result.status === 'trouble') posted.trouble.push({ id: result.id, error: result.error });
+    else if (result.status === 'completed' || result.status === 'rejected') posted[result.status] += 1;
+    else posted.other += 1;
+  }
+  return posted;
+}

@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto';
+import { groupWorkflowId, transferWorkflowId, type ItemResult, type TransferItem } from '../../contracts/transfers';
+import type { Command, Outcome } from '../../ledger/commands';
+import { factsOf, resultOf } from '../../ledger/items';
+import type { Logger } from '../../ledger/log';
+import type { Shard } from '../../ledger/shards';
+import { LaneRefusal, Ticket, type LaneAnswer } from './answers';
+import type { LaneSettings } from '.';
+import type { AnsweredStart, TemporalDoor } from './temporal-door';
+
+/** Temporal refuses payloads past 2 MB; this leaves room for what wraps them. */
+const MAX_GROUP_BYTES = 1_000_000;
+const LOOK_AT_DEADLINES_MS = 50;
+/** How long a group that should run in this process may be silent before its workflow is asked. */
+const SILENCE_MS = 1_000;
+const PROBE_EVERY_MS = 500;
+
+/**
+ * Turns the transfer requests of one shard into few durable workflows. A request that finds the lane free leaves at
+ * once; those that come while others are in flight wait and go together. What a client is told is always true: an
+ * outcome is Postgres's; pending is a row in Postgres; and a refusal says whether anything was sent.
+ */
+export class Lane {
+  private queue: Ticket[] = [];
+  /** Oldest first, so that deadlines need no timer each. */
+  private readonly tickets = new Map<string, Ticket>();
+  private readonly groups = new Map<string, Ticket[]>();
+  private inFlight = 0;
+  private deadlineTimer: NodeJS.Timeout | undefined;
+  private probing = false;
+  private onIdle: (() => void)[] = [];
+
+  constructor(
+    private readonly shard: Shard,
+    private readonly temporal: TemporalDoor,
+    private readonly settings: LaneSettings,
+    private readonly log: Logger,
+  ) {}
+
+  /** The books' answer, or the pending row's when that takes past the deadline. */
+  submit(item: TransferItem): Promise<LaneAnswer> {
+    const same = this.tickets.get(item.id);
+    if (same) return join(same, item);
+    const refusal = this.refuseAtTheDoor(1);
+    if (refusal) return Promise.reject(refusal);
+    const ticket = this.take(item);
+    this.pump();
+    return ticket.answer;
+  }
+
+  /** A ready-made group: each item gets its own answer or refusal, in order. */
+  submitAll(items: TransferItem[]): Promise<PromiseSettledResult<LaneAnswer>[]> {
+    const refusal = this.refuseAtTheDoor(items.length);
+    const answers = items.map((item) => {
+      const same = this.tickets.get(item.id);
+      if (same) return join(same, item);
+      return refusal ? Promise.reject<LaneAnswer>(refusal) : this.take(item).answer;
+    });
+    this.pump();
+    return Promise.allSettled(answers);
+  }
+
+  /** Written down as pending before anything else, then on its way like the others; its outcome is for later. */
+  async defer(item: TransferItem): Promise<LaneAnswer> {
+    const same = this.tickets.get(item.id);
+    if (same && same.item.hash !== item.hash) return { id: item.id, status: 'conflict' };
+    const refusal = this.refuseAtTheDoor(1);
+    if (refusal) throw refusal;
+    const written = (await this.pend([item], same?.workflowId ?? transferWorkflowId(item.id)))[0]!;
+    if (written.status === 'pending' && !written.replayed && !this.tickets.has(item.id)) {
+      // Nobody waits for it; should it get no further, the sweep starts its own workflow.
+      this.take(item).answer.catch(() => undefined);
+      this.pump();
+    }
+    return written;
+  }
+
+  /** Results posted by a workflow in this process. */
+  deliver(workflowId: string, results: ItemResult[]): void {
+    const group = this.groups.get(workflowId);
+    if (!group) return;
+    results.forEach((result, index) => {
+      const ticket = group[index];
+      // An item in trouble goes on in a workflow of its own; its request waits until the deadline.
+      if (ticket && result.status !== 'trouble') this.settle(ticket, result);
+    });
+    this.groups.delete(workflowId);
+    this.groupDone();
+  }
+
+  /** Resolves when every accepted request has its answer. */
+  drain(): Promise<void> {
+    if (this.tickets.size === 0 && this.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.onIdle.push(resolve));
+  }
+
+  private refuseAtTheDoor(count: number): LaneRefusal | undefined {
+    if (this.shard.poster.isDown) {
+      void this.probe();
+      return new LaneRefusal('shard_unavailable');
+    }
+    if (this.temporal.isShut) return new LaneRefusal('not_started');
+    if (this.queue.length + count > this.settings.maxQueued) return new LaneRefusal('overloaded');
+    return undefined;
+  }
+
+  /** A shard that refused is asked now and then, so that the door opens when it is back. */
+  private async probe(): Promise<void> {
+    if (this.probing) return;
+    this.probing = true;
+    await this.shard.poster.post([]).catch(() => undefined);
+    setTimeout(() => (this.probing = false), PROBE_EVERY_MS).unref();
+  }
+
+  private take(item: TransferItem): Ticket {
+    const ticket = new Ticket(item);
+    this.tickets.set(item.id, ticket);
+    this.queue.push(ticket);
+    this.deadlineTimer ??= setInterval(() => this.lookAtDeadlines(), LOOK_AT_DEADLINES_MS);
+    return ticket;
+  }
+
+  private pump(): void {
+    while (this.queue.length > 0 && this.inFlight < this.settings.groupsInFlight) {
+      void this.run(this.newWorkflowId(), this.takeGroup());
+    }
+  }
+
+  private takeGroup(): Ticket[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.queue.length && count < this.settings.maxGroup) {
+      bytes += this.queue[count]!.bytes;
+      if (count > 0 && bytes > MAX_GROUP_BYTES) break;
+      count += 1;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private newWorkflowId(): string {
+    return groupWorkflowId(this.shard.number, randomUUID());
+  }
+
+  /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
+  private async run(workflowId: string, group: Ticket[]): Promise<void> {
+    this.inFlight += 1;
+    this.groups.set(workflowId, group);
+    for (const ticket of group) ticket.workflowId = workflowId;
+    const start = await this.startGroup(workflowId, group);
+    if (start.kind === 'refused') {
+      this.log.error({ err: start.error, workflowId }, 'Temporal refused to start a group');
+      for (const ticket of group) this.refuse(ticket, new LaneRefusal('not_started', { cause: start.error }));
+      this.forget(workflowId);
+      return;
+    }
+    if (start.here) {
+      await new Promise((resume) => setTimeout(resume, SILENCE_MS).unref());
+    }
+    if (this.groups.has(workflowId)) await this.followElsewhere(workflowId, group);
+  }
+
+  private async startGroup(workflowId: string, group: Ticket[]): Promise<AnsweredStart> {
+    const items = group.map((ticket) => ticket.item);
+    const start = await this.temporal.start(workflowId, this.shard.number, items);
+    if (start.kind !== 'unknown') return start;
+    const answered = this.temporal.startBehind(workflowId, this.shard.number, items);
+    await this.writeDownAsPending(group, workflowId);
+    return answered;
+  }
+
+  /** Another process runs the group: when it is over, Postgres has the outcomes. */
+  private async followElsewhere(workflowId: string, group: Ticket[]): Promise<void> {
+    try {
+      await this.temporal.waitFor(workflowId);
+      // Asking to write it down as pending answers what there is, once there is something.
+      if (this.groups.has(workflowId)) await this.writeDownAsPending(group, workflowId);
+    } catch (error) {
+      this.log.warn({ err: error, workflowId }, 'a group could not be followed; its requests wait for their deadline');
+      await Promise.allSettled(group.map((ticket) => ticket.answer));
+    }
+    this.forget(workflowId);
+  }
+
+  private forget(workflowId: string): void {
+    if (this.groups.delete(workflowId)) this.groupDone();
+  }
+
+  private groupDone(): void {
+    this.inFlight -= 1;
+    this.pump();
+    this.tellIdle();
+  }
+
+  private lookAtDeadlines(): void {
+    const now = Date.now();
+    const late = new Map<string, Ticket[]>();
+    for (const ticket of this.tickets.values()) {
+      if (now - ticket.since < this.settings.deadlineMs) break;
+      if (ticket.workflowId === undefined) {
+        this.queue = this.queue.filter((waiting) => waiting !== ticket);
+        this.refuse(ticket, new LaneRefusal('overloaded'));
+      } else {
+        this.tickets.delete(ticket.item.id);
+        late.set(ticket.workflowId, [...(late.get(ticket.workflowId) ?? []), ticket]);
+      }
+    }
+    for (const [workflowId, tickets] of late) void this.writeDownAsPending(tickets, workflowId);
+  }
+
+  /** Answers what the books say once the row is there: pending, or already more. */
+  private async writeDownAsPending(tickets: Ticket[], workflowId: string): Promise<void> {
+    const waiting = tickets.filter((ticket) => !ticket.settled);
+    if (waiting.length === 0) return;
+    try {
+      const answers = await this.pend(
+        waiting.map((ticket) => ticket.item),
+        workflowId,
+      );
+      waiting.forEach((ticket, index) => this.settle(ticket, answers[index]!));
+    } catch (error) {
+      for (const ticket of waiting) this.refuse(ticket, new LaneRefusal('outcome_unknown', { cause: error }));
+    }
+  }
+
+  private async pend(items: TransferItem[], owner: string): Promise<LaneAnswer[]> {
+    const commands = items.map((item): Command => ({ kind: 'pend', facts: factsOf(item), owner }));
+    const outcomes = await this.shard.poster.post(commands);
+    return outcomes.map((outcome: Outcome, index) => {
+      const result = resultOf(items[index]!.id, outcome);
+      if (result.status === 'trouble') throw new Error(result.error);
+      return result;
+    });
+  }
+
+  private settle(ticket: Ticket, answer: LaneAnswer): void {
+    ticket.settle(answer);
+    this.leave(ticket);
+  }
+
+  private refuse(ticket: Ticket, refusal: LaneRefusal): void {
+    if (!ticket.settled) ticket.refuse(refusal);
+    this.leave(ticket);
+  }
+
+  private leave(ticket: Ticket): void {
+    if (this.tickets.get(ticket.item.id) === ticket) this.tickets.delete(ticket.item.id);
+    this.tellIdle();
+  }
+
+  private tellIdle(): void {
+    if (this.tickets.size > 0) return;
+    clearInterval(this.deadlineTimer);
+    this.deadlineTimer = undefined;
+    if (this.inFlight > 0) return;
+    for (const resolve of this.onIdle.splice(0)) resolve();
+  }
+}
+
+/** The same transfer is under way: one outcome serves both, if they ask for the same. */
+async function join(ticket: Ticket, item: TransferItem): Promise<LaneAnswer> {
+  if (ticket.item.hash !== item.hash) return { id: item.id, status: 'conflict' };
+  const answer = await ticket.answer;
+  return answer.status === 'conflict' ? answer : { ...answer, replayed: true };
+}

@@ -1,0 +1,240 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import * as schemas from '../contracts/schemas';
+import { parseWalletName, walletName, type WalletName } from '../contracts/ids';
+import { amountMistakes, parseAmount } from '../contracts/money';
+import { isCurrency } from '../contracts/currencies';
+import { isFinal } from '../contracts/statuses';
+import type { FieldMistake } from '../contracts/errors';
+import type { TransferItem } from '../contracts/transfers';
+import { commandHash, transactionId } from '../ledger/identity';
+import { requireCaller, type Caller } from './auth';
+import type { ApiDeps } from './deps';
+import { LaneRefusal, type LaneAnswer } from './lane';
+import { Problem, toProblemJson } from './problems';
+import { requestIdOf } from './request-context';
+import { route, type Route } from './routes';
+import { sendJson } from './send';
+import { clearTransactionView } from './views';
+
+const BULK_LIMIT_BYTES = 1024 * 1024;
+
+/** What a client asked for, read and checked, with its item for the lane. */
+interface Asked {
+  item: TransferItem;
+  from: string;
+  to: string;
+  amountMinor: bigint;
+  message: string | null;
+}
+
+const header = {
+  'Idempotency-Key': { description: 'One per transfer, yours to choose', schema: schemas.idempotencyKey, required: true },
+  Prefer: { description: '`respond-async` answers 202 at once', schema: z.string() },
+};
+const replayed = { 'Idempotent-Replayed': '`true` when the transaction was there before this request' };
+
+export function transferRoutes(deps: ApiDeps): Route[] {
+  return [
+    route({
+      id: 'createTransfer',
+      method: 'post',
+      path: '/v1/transfers',
+      tag: 'Transfers',
+      summary: 'Move money to another wallet',
+      description:
+        'Answers 201 once the books have it, 422 with the rejected `transaction` when they refuse, and 202 when it could ' +
+        'not settle in time: it then goes on by itself. Sending it again with the same key is always safe.',
+      auth: ['customer'],
+      headers: header,
+      body: schemas.transferRequest,
+      answers: {
+        201: { description: 'Completed', schema: schemas.transaction, headers: { Location: 'Its address', ...replayed } },
+        202: { description: 'Under way', schema: schemas.transaction, headers: { Location: 'Its address', ...replayed } },
+      },
+      problems: [
+        'missing_idempotency_key',
+        'not_found',
+        'idempotency_key_reused',
+        'transaction_rejected',
+        'not_started',
+        'overloaded',
+        'shard_unavailable',
+        'outcome_unknown',
+      ],
+      async handler({ req, res, body }) {
+        const caller = requireCaller(req);
+        const asked = await ask(deps, caller, keyOf(req), body, requestIdOf(req), '');
+        const lane = deps.lanes.forShard(deps.shards.forId(asked.item.id)!.number);
+        const wantsAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(req.get('prefer') ?? '');
+        const answer = await (wantsAsync ? lane.defer(asked.item) : lane.submit(asked.item)).catch(asProblem);
+        respond(res, asked, answer, wantsAsync);
+      },
+    }),
+    route({
+      id: 'createTransfers',
+      method: 'post',
+      path: '/v1/transfers/bulk',
+      tag: 'Transfers',
+      summary: 'Up to 1,000 transfers in one request',
+      description:
+        'Each transfer has its own key and its own result, in order. A refused one leaves the others alone; a malformed ' +
+        'request is refused whole.',
+      auth: ['customer'],
+      body: schemas.bulkRequest,
+      bodyLimitBytes: BULK_LIMIT_BYTES,
+      compress: true,
+      answers: { 207: { description: 'A result for each', schema: schemas.bulkResult } },
+      problems: ['not_found', 'overloaded', 'not_started', 'outcome_unknown'],
+      async handler({ req, res, body }) {
+        const results = await bulk(deps, requireCaller(req), body.transfers, requestIdOf(req));
+        sendJson(res, 207, { results });
+      },
+    }),
+  ];
+}
+
+function keyOf(req: Request): string {
+  const key = req.get('idempotency-key');
+  if (key === undefined || key === '') throw new Problem('missing_idempotency_key');
+  const parsed = schemas.idempotencyKey.safeParse(key);
+  if (parsed.success) return parsed.data;
+  const errors = parsed.error.issues.map(({ message }) => ({ field: 'header Idempotency-Key', message }));
+  throw new Problem('invalid_request', { errors });
+}
+
+type TransferFields = z.infer<typeof schemas.transferRequest>;
+
+/** Reads a request as a command: checks what can be wrong with it by itself, and finds the accounts it names. */
+async function ask(
+  deps: ApiDeps,
+  caller: Caller,
+  key: string,
+  fields: TransferFields,
+  requestId: string,
+  at: string,
+): Promise<Asked> {
+  const { from, to, amountMinor } = readFields(fields, at);
+  const { names, sealer } = deps;
+  const source = names.cached(from) ?? (await names.resolve(from));
+  // Somebody else's wallet is answered like one that isn't there.
+  if (!source || source.ownerId !== caller.userId) {
+    throw new Problem('not_found', { detail: `You have no wallet ${walletName(from)}.` });
+  }
+  const target = isCurrency(to.currency) ? (names.cached(to) ?? (await names.resolve(to))) : undefined;
+  const { currency } = source;
+  const message = fields.message ?? null;
+  const [fromName, toName] = [walletName(from), walletName(to)];
+  const facts = { type: 'transfer', from: fromName, to: toName, currency, amountMinor, message };
+  return {
+    from: fromName,
+    to: toName,
+    amountMinor,
+    message,
+    item: {
+      id: transactionId(caller.userId, key),
+      hash: commandHash(deps.commandKey, facts),
+      actor: caller.userId,
+      from: source.accountId,
+      ...(target ? { to: target.accountId } : { toNameSealed: sealer.seal(toName) }),
+      amountMinor: amountMinor.toString(),
+      currency,
+      ...(message !== null && { messageSealed: sealer.seal(message) }),
+      requestId,
+    },
+  };
+}
+
+function readFields(fields: TransferFields, at: string): { from: WalletName; to: WalletName; amountMinor: bigint } {
+  const errors: FieldMistake[] = [];
+  const from = parseWalletName(fields.from)!;
+  const to = parseWalletName(fields.to)!;
+  if (!isCurrency(from.currency)) {
+    throw new Problem('invalid_request', { errors: [{ field: `${at}/from`, message: 'names no ISO 4217 currency' }] });
+  }
+  const amount = parseAmount(fields.amount, from.currency);
+  if (amount.ok) return { from, to, amountMinor: amount.amountMinor };
+  errors.push({ field: `${at}/amount`, message: amountMistakes[amount.mistake] });
+  throw new Problem('invalid_request', { errors });
+}
+
+async function bulk(
+  deps: ApiDeps,
+  caller: Caller,
+  transfers: z.infer<typeof schemas.bulkRequest>['transfers'],
+  requestId: string,
+): Promise<unknown[]> {
+  const asked = await Promise.all(
+    transfers.map(({ idempotencyKey, ...fields }, index) =>
+      ask(deps, caller, idempotencyKey, fields, requestId, `/transfers/${index}`).catch(problemOnly),
+    ),
+  );
+  // What is malformed refuses all, before anything is sent.
+  const malformed = asked.filter((each) => each instanceof Problem && each.code === 'invalid_request') as Problem[];
+  if (malformed.length > 0) {
+    throw new Problem('invalid_request', { errors: malformed.flatMap((each) => each.options.errors ?? []) });
+  }
+  const good = asked.filter((each) => !(each instanceof Problem)) as Asked[];
+  const lane = deps.lanes.forShard(deps.shards.forId(caller.userId)!.number);
+  const answers = await lane.submitAll(good.map((each) => each.item));
+  let next = 0;
+  return asked.map((each) => {
+    if (each instanceof Problem) return refusedItem(each, requestId);
+    const answer = answers[next++]!;
+    return answer.status === 'fulfilled' ? itemResult(each, answer.value, requestId) : refusedItem(answer.reason, requestId);
+  });
+}
+
+function itemResult(asked: Asked, answer: LaneAnswer, requestId: string): unknown {
+  if (answer.status === 'conflict') return refusedItem(new Problem('idempotency_key_reused'), requestId);
+  const transaction = view(asked, answer);
+  const refused = answer.status === 'rejected' || answer.status === 'cancelled';
+  if (!refused) return { status: answer.status === 'completed' ? 201 : 202, transaction, replayed: answer.replayed };
+  const problem = toProblemJson(new Problem('transaction_rejected'), { requestId });
+  return { status: 422, transaction, problem, replayed: answer.replayed };
+}
+
+function refusedItem(error: unknown, requestId: string): unknown {
+  const problem = error instanceof LaneRefusal ? new Problem(error.code) : problemOnly(error);
+  return { status: problem.status, problem: toProblemJson(problem, { requestId }), replayed: false };
+}
+
+function problemOnly(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  throw error;
+}
+
+function asProblem(error: unknown): never {
+  throw error instanceof LaneRefusal ? new Problem(error.code, { cause: error.cause }) : error;
+}
+
+function respond(res: Response, asked: Asked, answer: LaneAnswer, wantsAsync: boolean): void {
+  if (answer.status === 'conflict') {
+    throw new Problem('idempotency_key_reused', { detail: 'This key belongs to another command of yours.' });
+  }
+  const transaction = view(asked, answer);
+  const headers: Record<string, string> = { Location: transaction.links.self };
+  if (answer.replayed) headers['Idempotent-Replayed'] = 'true';
+  if (answer.status === 'rejected' || answer.status === 'cancelled') {
+    throw new Problem('transaction_rejected', { detail: transaction.reason ?? undefined, transaction, headers });
+  }
+  if (wantsAsync) headers['Preference-Applied'] = 'respond-async';
+  for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
+  sendJson(res, isFinal(answer.status) ? 201 : 202, transaction);
+}
+
+function view(asked: Asked, answer: Exclude<LaneAnswer, { status: 'conflict' }>) {
+  return clearTransactionView({
+    id: answer.id,
+    type: 'transfer',
+    status: answer.status,
+    from: asked.from,
+    to: asked.to,
+    amountMinor: asked.amountMinor,
+    currency: asked.item.currency,
+    message: asked.message,
+    reason: answer.reason ?? null,
+    createdAt: new Date(answer.createdAt),
+    completedAt: answer.completedAt === undefined ? null : new Date(answer.completedAt),
+  });
+}

@@ -1,0 +1,127 @@
+import type { AccountId } from '../contracts/ids';
+import { formatAmount } from '../contracts/money';
+import type { EntryView, TransactionView, TransactionWithTimelineView } from '../contracts/schemas';
+import { REFUSALS, type Refusal, type TransactionStatus, type TransactionType } from '../contracts/statuses';
+import type { EntryRow, TimelineRow, TransactionRow } from '../ledger/queries';
+import type { Sealer } from '../ledger/seal';
+
+/** The public names of accounts, as `names.ofAccounts` finds them. */
+export type AccountNames = ReadonlyMap<AccountId, string>;
+type Opener = Pick<Sealer, 'open'>;
+
+/** A transaction with everything in the clear. */
+export interface ClearTransaction {
+  id: string;
+  type: TransactionType;
+  status: TransactionStatus;
+  from: string;
+  to: string;
+  amountMinor: bigint;
+  currency: string;
+  message: string | null;
+  reason: string | null;
+  createdAt: Date;
+  completedAt: Date | null;
+}
+
+/** The one form in which a transaction is shown, wherever what is known of it came from. */
+export function clearTransactionView(facts: ClearTransaction): TransactionView {
+  return {
+    id: facts.id,
+    type: facts.type,
+    status: facts.status,
+    from: facts.from,
+    to: facts.to,
+    amount: formatAmount(facts.amountMinor, facts.currency),
+    currency: facts.currency,
+    message: facts.message,
+    reason: facts.reason,
+    createdAt: facts.createdAt.toISOString(),
+    completedAt: facts.completedAt?.toISOString() ?? null,
+    links: { self: `/v1/transactions/${facts.id}` },
+  };
+}
+
+/** A transaction as a row of the books has it. `names` must know its accounts (`accountsOf`). */
+export function transactionView(row: TransactionRow, names: AccountNames, sealer: Opener): TransactionView {
+  return clearTransactionView({
+    id: row.id,
+    type: row.type,
+    status: row.status,
+    from: nameOf(row.from_account, names),
+    to: recipientOf(row, names, sealer),
+    amountMinor: row.amount,
+    currency: row.currency,
+    message: opened(row.message_sealed, sealer),
+    reason: row.reason,
+    createdAt: row.created_at,
+    completedAt: row.completed_at,
+  });
+}
+
+export function timelineView(
+  events: readonly TimelineRow[],
+  forStaff: boolean,
+): TransactionWithTimelineView['timeline'] {
+  return events.map(({ at, kind, detail }) => ({
+    at: at.toISOString(),
+    event: kind,
+    detail: readableDetail(detail, forStaff),
+  }));
+}
+
+export function entryView(row: EntryRow, shard: number, names: AccountNames, sealer: Opener): EntryView {
+  const { currency } = row;
+  // The transaction's other side: in a ledger of one wallet, who it came from or went to.
+  const sent = row.account_id === row.from_account;
+  return {
+    id: `en_${shard}_${row.block}_${row.index}`,
+    transactionId: row.transaction_id,
+    type: row.type,
+    amount: formatAmount(row.amount, currency),
+    currency,
+    balanceBefore: formatAmount(row.balance_after - row.amount, currency),
+    balanceAfter: formatAmount(row.balance_after, currency),
+    counterparty: sent ? recipientOf(row, names, sealer) : nameOf(row.from_account, names),
+    message: opened(row.message_sealed, sealer),
+    createdAt: row.at.toISOString(),
+  };
+}
+
+/** The accounts whose names a view of these rows needs. */
+export function accountsOf(rows: readonly Pick<TransactionRow, 'from_account' | 'to_account'>[]): AccountId[] {
+  return rows.flatMap((row) => (row.to_account === null ? [row.from_account] : [row.from_account, row.to_account]));
+}
+
+function recipientOf(
+  row: Pick<TransactionRow, 'to_account' | 'to_name_sealed'>,
+  names: AccountNames,
+  sealer: Opener,
+): string {
+  if (row.to_account !== null) return nameOf(row.to_account, names);
+  return opened(row.to_name_sealed, sealer) ?? 'unknown';
+}
+
+/** An account whose name was erased is still told apart by its opaque id. */
+function nameOf(accountId: AccountId, names: AccountNames): string {
+  return names.get(accountId) ?? accountId;
+}
+
+function opened(sealed: string | null, sealer: Opener): string | null {
+  return sealed === null ? null : sealer.open(sealed);
+}
+
+/** What an owner of the money may read of an event; an error's own words may name servers, and are for staff. */
+const SHOWN_TO_ALL = new Set(['reason', 'step']);
+
+function readableDetail(detail: string, forStaff: boolean): string | null {
+  const facts = Object.entries(JSON.parse(detail) as Record<string, unknown>);
+  const parts = facts
+    .filter(([key]) => forStaff || SHOWN_TO_ALL.has(key))
+    .map(([key, value]) => (key === 'reason' ? readableReason(String(value)) : `${key}: ${String(value)}`));
+  return parts.length > 0 ? parts.join(' ') : null;
+}
+
+function readableReason(reason: string): string {
+  return Object.hasOwn(REFUSALS, reason) ? REFUSALS[reason as Refusal] : reason;
+}

@@ -1,0 +1,81 @@
+import http from 'node:http';
+import { once } from 'node:events';
+import { createActivities } from '../activities';
+import { createApp } from '../api/app';
+import { Lanes } from '../api/lane';
+import { createLog } from '../api/log';
+import { createTokens } from '../api/tokens';
+import { LANE_TASK_QUEUE } from '../contracts/transfers';
+import { Names } from '../ledger/names';
+import { createSealer } from '../ledger/seal';
+import { openShards } from '../ledger/shards';
+import { createWorker } from '../worker';
+import { connectTemporal } from '../worker/temporal';
+import type { Config } from './config';
+import { onStopSignal } from './stop-signal';
+
+const READY_DEADLINE_MS = 2_000;
+
+/** One API process: HTTP, the lanes, and the worker that runs what the lanes start. */
+export async function runApi(config: Config): Promise<void> {
+  const log = createLog({ level: config.logLevel, name: 'api' });
+  const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, patienceMs: 3_000 });
+  const temporal = await connectTemporal({ ...config.temporal, log });
+  const { client, connection, namespace } = temporal;
+  const lanes = new Lanes({ client, shards, log, settings: config.lane, transfers: config.transfers });
+  const activities = createActivities({
+    shards,
+    client,
+    log,
+    onGroupPosted: (workflowId, results) => lanes.deliver(workflowId, results),
+  });
+  const worker = await createWorker({ ...temporal, taskQueue: LANE_TASK_QUEUE, activities });
+  const working = worker.run();
+
+  let stopping = false;
+  const app = createApp({
+    shards,
+    names: new Names(shards),
+    sealer: createSealer(config.secrets.sealKeys),
+    tokens: createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds }),
+    log,
+    lanes,
+    commandKey: config.secrets.commandKey,
+    checks: {
+      ...Object.fromEntries(shards.all.map((shard) => [`shard_${shard.number}`, () => shard.check()])),
+      temporal: async () => {
+        await connection.withDeadline(Date.now() + READY_DEADLINE_MS, () =>
+          client.workflowService.describeNamespace({ namespace }),
+        );
+      },
+    },
+    isStopping: () => stopping,
+    deadlineMs: config.lane.deadlineMs,
+  });
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, app);
+  server.listen(config.http.port, config.http.host);
+  await once(server, 'listening');
+  log.info({ port: config.http.port }, 'listening');
+
+  // Not ready; accept nothing new; let what was accepted end; then the worker, the posters, the connections.
+  onStopSignal(log, async () => {
+    stopping = true;
+    const closed = once(server, 'close');
+    server.close();
+    server.closeIdleConnections();
+    await lanes.drain();
+    server.closeIdleConnections();
+    await Promise.race([closed, new Promise((resume) => setTimeout(resume, 2_000).unref())]);
+    server.closeAllConnections();
+    worker.shutdown();
+    await working;
+  });
+  try {
+    await working;
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    await shards.close();
+    await connection.close();
+  }
+}

@@ -1,0 +1,50 @@
+import http from 'node:http';
+import { createActivities } from '../activities';
+import { createLog } from '../api/log';
+import { LANE_TASK_QUEUE, TASK_QUEUE } from '../contracts/transfers';
+import { openShards } from '../ledger/shards';
+import { createWorker } from '../worker';
+import { ensureTemporal, keepEnsuring } from '../worker/ensure';
+import { connectTemporal } from '../worker/temporal';
+import type { Config } from './config';
+import { onStopSignal } from './stop-signal';
+
+/** One worker process: all task queues, the schedules, and a health endpoint. */
+export async function runWorker(config: Config): Promise<void> {
+  const log = createLog({ level: config.logLevel, name: 'worker' });
+  const shards = openShards({ urls: config.shards.map((shard) => shard.url), log });
+  const temporal = await connectTemporal({ ...config.temporal, log });
+  const activities = createActivities({ shards, client: temporal.client, log });
+  const sweep = {
+    everyMs: config.sweep.everyMs,
+    input: { shards: shards.count, youngMs: config.sweep.youngMs, settings: config.transfers },
+  };
+  await ensureTemporal(temporal, sweep);
+  const stopEnsuring = keepEnsuring(temporal, sweep, log);
+
+  const workers = await Promise.all(
+    [TASK_QUEUE, LANE_TASK_QUEUE].map((taskQueue) => createWorker({ ...temporal, taskQueue, activities })),
+  );
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const health = http.createServer((_req, res) => {
+    const states = workers.map((worker) => worker.getState());
+    const healthy = states.every((state) => state === 'RUNNING');
+    res.writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' });
+    res.end(JSON.stringify({ status: healthy ? 'ok' : 'stopping', workers: states }));
+  });
+  health.listen(config.worker.healthPort, '127.0.0.1');
+
+  onStopSignal(log, async () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await running;
+  });
+  try {
+    await running;
+  } finally {
+    stopEnsuring();
+    health.close();
+    health.closeAllConnections();
+    await shards.close();
+    await temporal.connection.close();
+  }
+}

@@ -1,0 +1,49 @@
+import type { Kysely } from 'kysely';
+import type { TransferItem } from '../contracts/transfers';
+import type { Database } from './schema';
+
+export interface OpenTransaction {
+  item: TransferItem;
+  owner: string | null;
+  createdBlock: bigint;
+  createdIndex: number;
+}
+
+/** Transfers that have not ended, oldest first: the row holds the whole command, so its workflow can be started again. */
+export async function openTransactions(
+  db: Kysely<Database>,
+  options: { createdBefore: Date; after?: OpenTransaction | undefined; limit: number },
+): Promise<OpenTransaction[]> {
+  const { after } = options;
+  const rows = await db
+    .selectFrom('transactions')
+    .selectAll()
+    .where('status', 'in', ['pending', 'awaiting_approval', 'needs_attention'])
+    .where('type', '=', 'transfer')
+    .where('created_at', '<', options.createdBefore)
+    .$if(after !== undefined, (query) =>
+      query.where(({ eb, refTuple, tuple }) =>
+        eb(refTuple('created_block', 'created_index'), '>', tuple(after!.createdBlock, after!.createdIndex)),
+      ),
+    )
+    .orderBy('created_block')
+    .orderBy('created_index')
+    .limit(options.limit)
+    .execute();
+  return rows.map((row) => ({
+    item: {
+      id: row.id,
+      hash: row.command_hash,
+      actor: row.actor_id,
+      from: row.from_account,
+      ...(row.to_account !== null && { to: row.to_account }),
+      ...(row.to_name_sealed !== null && { toNameSealed: row.to_name_sealed }),
+      amountMinor: row.amount.toString(),
+      currency: row.currency,
+      ...(row.message_sealed !== null && { messageSealed: row.message_sealed }),
+    },
+    owner: row.owner_workflow,
+    createdBlock: row.created_block,
+    createdIndex: row.created_index,
+  }));
+}

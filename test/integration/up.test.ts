@@ -1,0 +1,206 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identify, isRunning, type ProcessIdentity } from '../../cli/embedded/processes';
+import type { ProcessStatus, Status } from '../../cli/status';
+
+jest.setTimeout(120_000);
+
+const MAIN = path.join(__dirname, '../../dist/cli/main.js');
+const PORTS = ['PORT', 'HOLDFAST_TEMPORAL_PORT', 'HOLDFAST_TEMPORAL_UI_PORT', 'HOLDFAST_POSTGRES_PORT'];
+
+/** One `holdfast up` with a data folder and ports of its own. */
+class Instance {
+  readonly folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-up-'));
+  process!: ChildProcess;
+  output = '';
+
+  constructor() {
+    chmodSync(this.folder, 0o711); // as root, Postgres runs as a user who has to get in
+  }
+
+  env(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+    const clean = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|TEMPORAL_|PORT$|HOST$)/.test(name));
+    const free = Object.fromEntries(PORTS.map((name) => [name, '0']));
+    const own = { HOLDFAST_DATA_DIR: this.folder, HOLDFAST_ENV_FILE: os.devNull, ...free };
+    return { ...Object.fromEntries(clean), ...own, ...more };
+  }
+
+  async start(more: Record<string, string> = {}): Promise<void> {
+    this.output = '';
+    const child = spawn(process.execPath, [MAIN, 'up'], { env: this.env(more), stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.process = child;
+    await until('the banner', () => {
+      if (child.exitCode !== null) throw new Error(`up ended with ${child.exitCode}:\n${this.output}`);
+      return this.output.includes('Ctrl-C stops it');
+    });
+  }
+
+  run(...args: string[]): Promise<{ code: number; output: string }> {
+    return this.runWith({}, ...args);
+  }
+
+  runWith(more: Record<string, string>, ...args: string[]): Promise<{ code: number; output: string }> {
+    return new Promise((resolve) => {
+      execFile(process.execPath, [MAIN, ...args], { env: this.env(more) }, (error, stdout, stderr) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, output: stdout + stderr });
+      });
+    });
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse((await this.run('status', '--json')).output) as Status;
+  }
+
+  async find(name: ProcessStatus['name']): Promise<ProcessStatus> {
+    return (await this.status()).processes.find((each) => each.name === name)!;
+  }
+
+  async identities(): Promise<ProcessIdentity[]> {
+    return (await this.status()).processes.map(({ pid }) => identify(pid!));
+  }
+
+  /** Sends a signal and resolves with how it ended. */
+  end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    return new Promise((resolve) => {
+      this.process.once('exit', (code, how) => resolve({ code, signal: how }));
+      this.process.kill(signal);
+    });
+  }
+
+  async remove(): Promise<void> {
+    if (this.process?.exitCode === null && this.process.signalCode === null) await this.end('SIGTERM');
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
+  for (const giveUpAt = Date.now() + withinMs; !(await isSo()); await sleep(100)) {
+    if (Date.now() > giveUpAt) throw new Error(`waited ${withinMs} ms for ${what}, in vain`);
+  }
+}
+
+let instance: Instance;
+beforeAll(async () => {
+  if (!existsSync(MAIN)) throw new Error('dist/ is missing: `npm test` builds it, `npx jest` alone does not');
+  instance = new Instance();
+  await instance.start();
+});
+afterAll(() => instance.remove());
+
+test('status --json lists four healthy processes, each with its pid and port', async () => {
+  const { processes } = await instance.status();
+  expect(processes.map(({ name, health }) => [name, health])).toEqual([
+    ['postgres', 'healthy'],
+    ['temporal', 'healthy'],
+    ['api', 'healthy'],
+    ['worker', 'healthy'],
+  ]);
+  for (const { pid, port } of processes) {
+    expect(isRunning(identify(pid!))).toBe(true);
+    expect(port).toBeGreaterThan(0);
+  }
+  expect((await instance.run('status')).code).toBe(0);
+});
+
+test('the banner has the URLs, the demo users with tokens, and one curl that moves money', () => {
+  expect(instance.output).toMatch(/API docs +http:\/\/localhost:\d+\/docs/);
+  expect(instance.output).toMatch(/Temporal Web UI +http:\/\/localhost:\d+/);
+  for (const name of ['yunus', 'nick', 'andrew', 'house', 'ops'])
+    expect(instance.output).toMatch(new RegExp(`${name} +ey`));
+  expect(instance.output).toMatch(/curl [^]*Idempotency-Key[^]*"from":"house.SGD","to":"yunus.SGD"/);
+});
+
+test('only its owner can read the secrets', () => {
+  expect(statSync(path.join(instance.folder, 'secrets.json')).mode & 0o777).toBe(0o600);
+});
+
+test('doctor finds nothing wrong with a healthy instance', async () => {
+  const { code, output } = await instance.run('doctor');
+  expect(output).not.toContain('PROBLEM');
+  expect(code).toBe(0);
+});
+
+test.each(['api', 'worker', 'temporal', 'postgres'] as const)(
+  '%s comes back after SIGKILL, and it is said',
+  async (name) => {
+    const before = await instance.find(name);
+    process.kill(before.pid!, 'SIGKILL');
+    await until(`${name} to come back`, async () => {
+      const { processes } = await instance.status();
+      const now = processes.find((each) => each.name === name)!;
+      return now.pid !== null && now.pid !== before.pid && processes.every(({ health }) => health === 'healthy');
+    });
+    expect(instance.output).toContain(`${name} (pid ${before.pid}) ended: killed by SIGKILL; starting it again`);
+    expect((await instance.find(name)).port).toBe(before.port);
+  },
+);
+
+test('a second instance on the same data folder is refused in one sentence', async () => {
+  const { code, output } = await instance.run('up');
+  expect(code).toBe(1);
+  expect(output).toContain(
+    `The data folder ${instance.folder} is in use by another Holdfast (pid ${instance.process.pid})`,
+  );
+});
+
+test('reset refuses while an instance is running', async () => {
+  const { code, output } = await instance.run('reset');
+  expect(code).toBe(1);
+  expect(output).toContain('Stop it first');
+  expect(existsSync(path.join(instance.folder, 'secrets.json'))).toBe(true);
+});
+
+test('a port in use is named, with the variable that changes it, and who has it when that is us', async () => {
+  const api = await instance.find('api');
+  const other = new Instance();
+  const stranger = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => stranger.once('listening', resolve));
+  const { port } = stranger.address() as net.AddressInfo;
+  try {
+    const ours = await other.runWith({ PORT: String(api.port) }, 'up');
+    expect(ours.code).toBe(1);
+    expect(ours.output).toContain(`Port ${api.port}, meant for the API, is in use by another`);
+    expect(ours.output).toContain('PORT=<port>');
+    const theirs = await other.runWith({ HOLDFAST_TEMPORAL_PORT: String(port) }, 'up');
+    expect(theirs.code).toBe(1);
+    expect(theirs.output).toContain(`Port ${port}, meant for Temporal, is in use by another`);
+    expect(theirs.output).toContain('HOLDFAST_TEMPORAL_PORT=<port>');
+  } finally {
+    stranger.close();
+    await other.remove();
+  }
+});
+
+test('SIGTERM stops everything, in time, with exit code 0, and leaves no process', async () => {
+  const identities = await instance.identities();
+  const began = Date.now();
+  expect(await instance.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  expect(Date.now() - began).toBeLessThan(20_000);
+  expect(identities.filter(isRunning)).toEqual([]);
+  expect((await instance.run('status')).output).toContain('is not running');
+});
+
+test('the number of shards can not change under existing data', async () => {
+  const { code, output } = await instance.runWith({ HOLDFAST_SHARDS: '2' }, 'up');
+  expect(code).toBe(1);
+  expect(output).toContain('HOLDFAST_SHARDS is 2, but the data');
+});
+
+test('after SIGKILL of up itself its servers end, and a second start works at once, on the same data', async () => {
+  await instance.start();
+  const identities = await instance.identities();
+  await instance.end('SIGKILL');
+  await instance.start();
+  expect(identities.filter(isRunning)).toEqual([]);
+  expect((await instance.status()).processes.map(({ health }) => health)).toEqual(Array(4).fill('healthy'));
+
+  const left = await instance.identities();
+  await instance.end('SIGKILL');
+  await until('the guard to stop what the killed one left', () => !left.some(isRunning));
+});

@@ -1,0 +1,47 @@
+import { Client } from '@temporalio/client';
+import { NativeConnection, Runtime, type NativeConnectionOptions } from '@temporalio/worker';
+import type { Logger } from '../ledger/log';
+
+export interface Temporal {
+  connection: NativeConnection;
+  client: Client;
+  namespace: string;
+}
+
+/**
+ * One connection for client and workers of a process: that is what lets the server hand a workflow's first task back in
+ * the answer to its start. The runtime would trap signals and stop the workers at once; the order of a shutdown is ours.
+ */
+export async function connectTemporal(options: {
+  connectionOptions: NativeConnectionOptions;
+  namespace: string;
+  log: Logger;
+}): Promise<Temporal> {
+  installRuntime(options.log);
+  const connection = await NativeConnection.connect(options.connectionOptions);
+  return { connection, client: new Client({ connection, namespace: options.namespace }), namespace: options.namespace };
+}
+
+function installRuntime(log: Logger): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: {
+      log: (level, message, meta) => forward(log, level, message, meta),
+      trace: () => undefined,
+      debug: () => undefined,
+      info: (message, meta) => forward(log, 'INFO', message, meta),
+      warn: (message, meta) => forward(log, 'WARN', message, meta),
+      error: (message, meta) => forward(log, 'ERROR', message, meta),
+    },
+    telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
+  });
+}
+
+/** Workflow and activity arguments never reach a log line; what names the run does. */
+function forward(log: Logger, level: string, message: string, meta: object = {}): void {
+  const { error, workflowId, workflowType, activityType, taskQueue, attempt } = meta as Record<string, unknown>;
+  const fields = { err: error, workflowId, workflowType, activityType, taskQueue, attempt };
+  if (level === 'ERROR') log.error(fields, message);
+  else if (level === 'WARN') log.warn(fields, message);
+  else if (level === 'INFO' && error === undefined) return;
+}

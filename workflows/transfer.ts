@@ -1,0 +1,157 @@
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities';
+import { isFinal } from '../contracts/statuses';
+import {
+  cancelSignal,
+  retrySignal,
+  transferStatusQuery,
+  type ItemOutcome,
+  type TransferInput,
+  type TransferStatus,
+} from '../contracts/transfers';
+import { statusKey } from './start-options';
+
+const local = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '2s',
+  scheduleToCloseTimeout: '2s',
+  retry: { maximumAttempts: 1 },
+});
+/** Saying that something needs attention must not itself hold anything up. */
+const brief = proxyActivities<Activities>({ startToCloseTimeout: '5s', retry: { maximumAttempts: 2 } });
+
+/**
+ * One transfer that could not go with its group. It tries until the books have answered; when that takes too long it
+ * says so and waits for a person (`retry`, `cancel`), trying by itself at a slow beat. Every step re-reads the facts, so
+ * a reset, or a second start after a termination, does nothing twice.
+ */
+export async function transfer({ item, settings }: TransferInput): Promise<ItemOutcome> {
+  const story = new Story(item.id);
+  let retryAsked = false;
+  let cancelAsked = false;
+  let attempt: CancellationScope | undefined;
+  const askCancel = () => {
+    cancelAsked = true;
+    story.tell('cancel was asked for');
+    attempt?.cancel();
+  };
+  setHandler(transferStatusQuery, () => story.status);
+  setHandler(retrySignal, () => {
+    retryAsked = true;
+    story.tell('retry was asked for');
+  });
+  setHandler(cancelSignal, askCancel);
+  // The Web UI's cancel button means the same as the signal.
+  CancellationScope.current().cancelRequested.catch(askCancel);
+
+  return CancellationScope.nonCancellable(async () => {
+    for (;;) {
+      retryAsked = false;
+      try {
+        const outcome = cancelAsked ? await cancelNow() : await postNow();
+        if (isFinal(outcome.status)) {
+          if (cancelAsked && outcome.status !== 'cancelled') story.tell('the cancel came too late');
+          story.settle(outcome.status, outcome.reason);
+          return outcome;
+        }
+      } catch (error) {
+        // A cancel interrupts the attempt, and is what is tried next.
+        if (isCancellation(error) && cancelAsked) continue;
+        await needAttention(error);
+      }
+      await condition(() => retryAsked || cancelAsked, settings.slowBeatMs);
+      if (workflowInfo().continueAsNewSuggested && !cancelAsked) await continueAsNew<typeof transfer>({ item, settings });
+    }
+  });
+
+  /** The books' answer, patiently; a cancel signal ends the waiting, not what may already have been posted. */
+  async function postNow(): Promise<ItemOutcome> {
+    try {
+      return await local.postTransfer(item);
+    } catch {
+      story.tell('the shard did not answer at once; retrying');
+    }
+    const patient = proxyActivities<Activities>({
+      startToCloseTimeout: '15s',
+      scheduleToCloseTimeout: settings.attentionAfterMs,
+      retry: { initialInterval: '500ms', maximumInterval: '10s' },
+      cancellationType: ActivityCancellationType.ABANDON,
+    });
+    attempt = new CancellationScope();
+    if (cancelAsked) attempt.cancel();
+    return attempt.run(() => patient.postTransfer(item));
+  }
+
+  function cancelNow(): Promise<ItemOutcome> {
+    return proxyActivities<Activities>({
+      startToCloseTimeout: '15s',
+      scheduleToCloseTimeout: settings.attentionAfterMs,
+      retry: { initialInterval: '500ms', maximumInterval: '10s' },
+    }).cancelTransfer(item);
+  }
+
+  async function needAttention(error: unknown): Promise<void> {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const lastError = cause instanceof Error ? cause.message : String(cause);
+    const reason = cancelAsked ? 'cancel_not_possible_yet' : 'books_not_answering';
+    story.needAttention(reason, lastError);
+    upsertSearchAttributes([{ key: statusKey, value: 'needs_attention' }]);
+    await brief.recordAttention(item, reason, lastError).catch(() => {
+      story.tell('Postgres could not be told; the next beat tries again');
+    });
+  }
+}
+
+/** What people see of the workflow: the status query, and a readable timeline in its current details. */
+class Story {
+  readonly status: TransferStatus;
+
+  constructor(id: string) {
+    this.status = { id, status: 'pending', since: new Date().toISOString(), timeline: [] };
+    this.tell('started');
+  }
+
+  tell(what: string): void {
+    this.status.timeline.push({ at: new Date().toISOString(), what });
+    // A workflow may wait for days: what a person reads stays short.
+    if (this.status.timeline.length > 50) this.status.timeline.splice(1, 1);
+    this.show();
+  }
+
+  needAttention(reason: string, lastError: string): void {
+    if (this.status.status !== 'needs_attention') this.status.since = new Date().toISOString();
+    Object.assign(this.status, { status: 'needs_attention', reason, lastError });
+    this.tell(`needs attention: ${reason}`);
+  }
+
+  settle(status: ItemOutcome['status'], reason?: string): void {
+    this.status.status = status;
+    this.status.since = new Date().toISOString();
+    delete this.status.lastError;
+    if (reason === undefined) delete this.status.reason;
+    else this.status.reason = reason;
+    this.tell(status);
+    upsertSearchAttributes([{ key: statusKey, value: status }]);
+  }
+
+  private show(): void {
+    const { id, status, reason, lastError, timeline } = this.status;
+    const help =
+      status === 'needs_attention'
+        ? `\n\n**Last error:** ${lastError}\n\nSend the signal \`retry\` to try now, or \`cancel\` to undo; neither needs input.`
+        : '';
+    const lines = timeline.map(({ at, what }) => `- ${at} ${what}`).join('\n');
+    setCurrentDetails(`**${status}**${reason ? ` (${reason})` : ''} \`${id}\`${help}\n\n${lines}`);
+  }
+}
