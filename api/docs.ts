@@ -1,6 +1,6 @@
 import compression from 'compression';
 import express, { Router } from 'express';
-import { absolutePath } from 'swagger-ui-dist';
+import absolutePath from 'swagger-ui-dist/absolute-path';
 import { docsHeaders } from './security-headers';
 
 const PAGE = `<!doctype html>

@@ -57,7 +57,7 @@ export interface Route<Body extends ZodType = ZodType, Query extends ZodType = Z
 
 /** Writes a row with its handler typed by the row's own schemas. */
 export function route<Body extends ZodType, Query extends ZodType>(row: Route<Body, Query>): Route {
-  return row as unknown as Route;
+  return row;
 }
 
 const BODY_LIMIT_BYTES = 100 * 1024;

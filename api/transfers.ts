@@ -29,7 +29,11 @@ interface Asked {
 }
 
 const header = {
-  'Idempotency-Key': { description: 'One per transfer, yours to choose', schema: schemas.idempotencyKey, required: true },
+  'Idempotency-Key': {
+    description: 'One per transfer, yours to choose',
+    schema: schemas.idempotencyKey,
+    required: true,
+  },
   Prefer: { description: '`respond-async` answers 202 at once', schema: z.string() },
 };
 const replayed = { 'Idempotent-Replayed': '`true` when the transaction was there before this request' };
@@ -49,8 +53,16 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       headers: header,
       body: schemas.transferRequest,
       answers: {
-        201: { description: 'Completed', schema: schemas.transaction, headers: { Location: 'Its address', ...replayed } },
-        202: { description: 'Under way', schema: schemas.transaction, headers: { Location: 'Its address', ...replayed } },
+        201: {
+          description: 'Completed',
+          schema: schemas.transaction,
+          headers: { Location: 'Its address', ...replayed },
+        },
+        202: {
+          description: 'Under way',
+          schema: schemas.transaction,
+          headers: { Location: 'Its address', ...replayed },
+        },
       },
       problems: [
         'missing_idempotency_key',
@@ -181,7 +193,9 @@ async function bulk(
   return asked.map((each) => {
     if (each instanceof Problem) return refusedItem(each, requestId);
     const answer = answers[next++]!;
-    return answer.status === 'fulfilled' ? itemResult(each, answer.value, requestId) : refusedItem(answer.reason, requestId);
+    return answer.status === 'fulfilled'
+      ? itemResult(each, answer.value, requestId)
+      : refusedItem(answer.reason, requestId);
   });
 }
 

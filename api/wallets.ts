@@ -65,7 +65,11 @@ export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
       body: schemas.newWallet,
       answers: {
         201: { description: 'A new wallet', schema: schemas.wallet, headers: { Location: 'Its address' } },
-        200: { description: 'The wallet there is already', schema: schemas.wallet, headers: { Location: 'Its address' } },
+        200: {
+          description: 'The wallet there is already',
+          schema: schemas.wallet,
+          headers: { Location: 'Its address' },
+        },
       },
       problems: ['not_found'],
       async handler({ req, res, body: { currency } }) {

@@ -55,7 +55,7 @@ const schema = z.object({
   HOLDFAST_LANE_DEADLINE_MS: milliseconds(5_000),
   HOLDFAST_LANE_MAX_QUEUED: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   HOLDFAST_LANE_MAX_GROUP: integer({ min: 1, max: 1_000, default: 500 }),
-  HOLDFAST_LANE_GROUPS_IN_FLIGHT: integer({ min: 1, max: 100, default: 4 }),
+  HOLDFAST_LANE_GROUPS_IN_FLIGHT: integer({ min: 1, max: 100, default: 8 }),
   HOLDFAST_ATTENTION_AFTER_MS: milliseconds(60_000),
   HOLDFAST_SLOW_BEAT_MS: milliseconds(60_000),
   HOLDFAST_GROUP_MAX_AGE_MS: milliseconds(30_000),

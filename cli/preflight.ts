@@ -9,7 +9,7 @@ import { probePostgres, probeTemporal, type Health } from './probes';
 import type { Env } from './settings';
 import { UserError } from './user-error';
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 10_000;
 
 /** Every mistake before anything is started: what the embedded servers will supply is stood in for. */
 export function checkConfiguration(env: Env, settings: LocalSettings): void {

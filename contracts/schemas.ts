@@ -128,7 +128,9 @@ export const timelineEvent = z
 export const transactionWithTimeline = z
   .strictObject({ ...transaction.shape, timeline: z.array(timelineEvent) })
   .meta({ id: 'TransactionWithTimeline' });
-export const transactionList = z.strictObject({ data: z.array(transaction), nextCursor }).meta({ id: 'TransactionList' });
+export const transactionList = z
+  .strictObject({ data: z.array(transaction), nextCursor })
+  .meta({ id: 'TransactionList' });
 
 export const entry = z
   .strictObject({

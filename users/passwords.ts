@@ -1,7 +1,12 @@
-import { hash, verify, Algorithm } from '@node-rs/argon2';
+import { hash, verify, type Algorithm } from '@node-rs/argon2';
 
 /** OWASP's recommendation for argon2id: 19 MiB, two passes. Some 30 ms of one core, which is the point. */
-const PARAMETERS = { algorithm: 2 satisfies Algorithm.Argon2id as Algorithm, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+const PARAMETERS = {
+  algorithm: 2 satisfies Algorithm.Argon2id as Algorithm,
+  memoryCost: 19_456,
+  timeCost: 2,
+  parallelism: 1,
+};
 
 /** Hashing runs on libuv's few threads, which everything else shares: so many at once, so many waiting, and no more. */
 const AT_ONCE = 2;

@@ -14,6 +14,8 @@ const LOOK_AT_DEADLINES_MS = 50;
 /** How long a group that should run in this process may be silent before its workflow is asked. */
 const SILENCE_MS = 1_000;
 const PROBE_EVERY_MS = 500;
+/** One group at a time makes the largest groups and the fewest workflows; one this slow is overtaken. */
+const OVERTAKE_AFTER_MS = 200;
 
 /**
  * Turns the transfer requests of one shard into few durable workflows. A request that finds the lane free leaves at
@@ -25,7 +27,8 @@ export class Lane {
   /** Oldest first, so that deadlines need no timer each. */
   private readonly tickets = new Map<string, Ticket>();
   private readonly groups = new Map<string, Ticket[]>();
-  private inFlight = 0;
+  /** Groups that the next one waits for, until each is over or steps aside. */
+  private readonly leaders = new Map<string, () => void>();
   private deadlineTimer: NodeJS.Timeout | undefined;
   private probing = false;
   private onIdle: (() => void)[] = [];
@@ -84,13 +87,12 @@ export class Lane {
       // An item in trouble goes on in a workflow of its own; its request waits until the deadline.
       if (ticket && result.status !== 'trouble') this.settle(ticket, result);
     });
-    this.groups.delete(workflowId);
-    this.groupDone();
+    this.forget(workflowId);
   }
 
-  /** Resolves when every accepted request has its answer. */
+  /** Resolves when every accepted request has its answer; a group whose start is still tried has its rows in Postgres. */
   drain(): Promise<void> {
-    if (this.tickets.size === 0 && this.inFlight === 0) return Promise.resolve();
+    if (this.tickets.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.onIdle.push(resolve));
   }
 
@@ -121,7 +123,7 @@ export class Lane {
   }
 
   private pump(): void {
-    while (this.queue.length > 0 && this.inFlight < this.settings.groupsInFlight) {
+    while (this.queue.length > 0 && this.leaders.size === 0 && this.groups.size < this.settings.groupsInFlight) {
       void this.run(this.newWorkflowId(), this.takeGroup());
     }
   }
@@ -143,8 +145,8 @@ export class Lane {
 
   /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
   private async run(workflowId: string, group: Ticket[]): Promise<void> {
-    this.inFlight += 1;
     this.groups.set(workflowId, group);
+    this.standInTheWay(workflowId);
     for (const ticket of group) ticket.workflowId = workflowId;
     const start = await this.startGroup(workflowId, group);
     if (start.kind === 'refused') {
@@ -181,12 +183,18 @@ export class Lane {
     this.forget(workflowId);
   }
 
-  private forget(workflowId: string): void {
-    if (this.groups.delete(workflowId)) this.groupDone();
+  private standInTheWay(workflowId: string): void {
+    const stepAside = () => {
+      clearTimeout(timer);
+      if (this.leaders.delete(workflowId)) this.pump();
+    };
+    const timer = setTimeout(stepAside, OVERTAKE_AFTER_MS);
+    this.leaders.set(workflowId, stepAside);
   }
 
-  private groupDone(): void {
-    this.inFlight -= 1;
+  private forget(workflowId: string): void {
+    this.groups.delete(workflowId);
+    this.leaders.get(workflowId)?.();
     this.pump();
     this.tellIdle();
   }
@@ -251,7 +259,6 @@ export class Lane {
     if (this.tickets.size > 0) return;
     clearInterval(this.deadlineTimer);
     this.deadlineTimer = undefined;
-    if (this.inFlight > 0) return;
     for (const resolve of this.onIdle.splice(0)) resolve();
   }
 }

@@ -21,7 +21,9 @@ describe('confirming a payee', () => {
   });
 
   test('answers alike for whatever can’t be paid: no such user, no such wallet, half a name, the house’s own', async () => {
-    const answers = await Promise.all(['nobody.SGD', 'payee.EUR', 'pay', 'payee', 'paye_.SGD', '@bank.SGD'].map(confirm));
+    const answers = await Promise.all(
+      ['nobody.SGD', 'payee.EUR', 'pay', 'payee', 'paye_.SGD', '@bank.SGD'].map(confirm),
+    );
     for (const { status, body } of answers) {
       expect({ status, ...body, instance: '', requestId: '' }).toEqual({
         ...answers[0]!.body,

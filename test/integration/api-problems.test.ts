@@ -61,13 +61,15 @@ describe('a body', () => {
       headers: json,
       body: new Blob([large]).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(chunked.status).toBe(413);
   });
 
   test('that its sender breaks off is no error of ours', async () => {
     const socket = net.connect(Number(new URL(api.url).port));
-    socket.write('POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"a');
+    socket.write(
+      'POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"a',
+    );
     await new Promise((resolve) => setTimeout(resolve, 100));
     socket.destroy();
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -82,11 +84,14 @@ describe('an address', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   });
 
-  test.each(['PUT', 'PATCH', 'DELETE', 'GET'])('that does not take %s is 405 and says what it takes', async (method) => {
-    const answer = await api.ask(method, '/v1/users');
-    expect(answer).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } });
-    expect(answer.headers.get('allow')).toBe('POST, OPTIONS');
-  });
+  test.each(['PUT', 'PATCH', 'DELETE', 'GET'])(
+    'that does not take %s is 405 and says what it takes',
+    async (method) => {
+      const answer = await api.ask(method, '/v1/users');
+      expect(answer).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } });
+      expect(answer.headers.get('allow')).toBe('POST, OPTIONS');
+    },
+  );
 
   test('tells its methods to OPTIONS, and answers HEAD as it answers GET, without the body', async () => {
     const options = await api.ask('OPTIONS', '/v1/wallets');

@@ -1,9 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { identify, isRunning, type ProcessIdentity } from '../../cli/embedded/processes';
 import type { ProcessStatus, Status } from '../../cli/status';
 
@@ -175,6 +176,54 @@ test('a port in use is named, with the variable that changes it, and who has it 
     stranger.close();
     await other.remove();
   }
+});
+
+test('a database of a later or an earlier version is refused, with what to do', async () => {
+  const secrets = JSON.parse(readFileSync(path.join(instance.folder, 'secrets.json'), 'utf8')) as {
+    postgres: { owner: string };
+  };
+  const { port } = await instance.find('postgres');
+  const owner = new pg.Client(`postgres://holdfast_owner:${secrets.postgres.owner}@127.0.0.1:${port}/holdfast_0`);
+  await owner.connect();
+  try {
+    await owner.query(`insert into kysely_migration values ('9999-later', 'now')`);
+    for (const command of ['api', 'worker', 'migrate']) {
+      const { code, output } = await instance.run(command);
+      expect([code, output]).toEqual([1, expect.stringContaining('9999-later')]);
+    }
+    await owner.query(`delete from kysely_migration where name = '9999-later'`);
+
+    await owner.query(`update kysely_migration set name = 'x' || name`);
+    const { code, output } = await instance.run('worker');
+    expect([code, output]).toEqual([1, expect.stringContaining('is older than this Holdfast')]);
+    expect(output).toContain('npx holdfast migrate');
+    expect((await instance.run('doctor')).output).toMatch(/PROBLEM.*is older than this Holdfast/);
+  } finally {
+    await owner.query(`update kysely_migration set name = substr(name, 2) where name like 'x%'`);
+    await owner.end();
+  }
+});
+
+test('servers that can not be reached are named, with what to do', async () => {
+  const lost = {
+    HOLDFAST_DATABASE_URLS: 'postgres://app:secret@127.0.0.1:1/holdfast_0',
+    TEMPORAL_ADDRESS: '127.0.0.1:1',
+  };
+  const doctor = await instance.runWith(lost, 'doctor');
+  expect(doctor.code).toBe(1);
+  expect(doctor.output).toMatch(/PROBLEM Postgres of shard 0 at 127.0.0.1:1.holdfast_0: .*ECONNREFUSED/);
+  expect(doctor.output).toMatch(/PROBLEM Temporal at 127.0.0.1:1/);
+
+  const [books, engine] = await Promise.all([
+    instance.runWith({ HOLDFAST_DATABASE_URLS: lost.HOLDFAST_DATABASE_URLS }, 'worker'),
+    instance.runWith({ TEMPORAL_ADDRESS: lost.TEMPORAL_ADDRESS }, 'worker'),
+  ]);
+  expect([books.code, books.output]).toEqual([1, expect.stringContaining("Postgres can't be reached at 127.0.0.1:1")]);
+  expect([engine.code, engine.output]).toEqual([
+    1,
+    expect.stringContaining("Temporal can't be reached at 127.0.0.1:1"),
+  ]);
+  expect(books.output + engine.output).not.toContain('secret');
 });
 
 test('SIGTERM stops everything, in time, with exit code 0, and leaves no process', async () => {

@@ -163,7 +163,7 @@ export class TestApi {
 }
 
 /** For tests that move nothing through the lane: whoever touches it finds out at once. */
-const NO_LANES = new Proxy({} as object, {
+const NO_LANES = new Proxy({}, {
   get: (_target, name) => {
     throw new Error(`This test has no lanes, but something wanted lanes.${String(name)}`);
   },

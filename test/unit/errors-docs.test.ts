@@ -13,10 +13,13 @@ describe('docs/errors.md', () => {
     expect(documented.map((row) => row.code)).toEqual(Object.keys(errorCatalogue));
   });
 
-  test.each(Object.entries(errorCatalogue))('says of %s the status it has and whether to send it again', (code, facts) => {
-    const row = documented.find((each) => each.code === code);
-    expect(row).toMatchObject({ status: facts.status, again: facts.retry ? 'yes' : 'no' });
-  });
+  test.each(Object.entries(errorCatalogue))(
+    'says of %s the status it has and whether to send it again',
+    (code, facts) => {
+      const row = documented.find((each) => each.code === code);
+      expect(row).toMatchObject({ status: facts.status, again: facts.retry ? 'yes' : 'no' });
+    },
+  );
 
   test('has no row of the table that this test can not read', () => {
     const rows = page.split('\n').filter((line) => line.startsWith('| `'));

@@ -104,12 +104,19 @@ describe('a wallet’s name', () => {
     expect(walletName(name!)).toBe('yunus.SGD');
   });
 
-  test.each(['', 'yunus', 'yunus.', '.SGD', 'yu.SGD', 'yunus.SGDX', '@bank.SGD', 'yunus.SGD\n', `${'a'.repeat(33)}.SGD`])(
-    'is not %j',
-    (text) => {
-      expect(parseWalletName(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    '',
+    'yunus',
+    'yunus.',
+    '.SGD',
+    'yu.SGD',
+    'yunus.SGDX',
+    '@bank.SGD',
+    'yunus.SGD\n',
+    `${'a'.repeat(33)}.SGD`,
+  ])('is not %j', (text) => {
+    expect(parseWalletName(text)).toBeUndefined();
+  });
 });
 
 describe('base32', () => {

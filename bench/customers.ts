@@ -1,0 +1,65 @@
+import { createTokens } from '../api/tokens';
+import type { Config } from '../cli/config';
+import { systemAccountId, type AccountId } from '../contracts/ids';
+import { transactionId } from '../ledger/identity';
+import { createSealer } from '../ledger/seal';
+import { openShards } from '../ledger/shards';
+import { openAccount } from '../users/accounts';
+import { Users } from '../users/store';
+import type { Payer } from './load-jobs';
+
+export interface Customer extends Payer {
+  accountId: AccountId;
+}
+
+const CURRENCY = 'SGD';
+/** More than a run can move: no transfer is to fail for lack of money. */
+const FUNDS_MINOR = 10n ** 14n;
+const silent = { info() {}, warn() {}, error() {} };
+
+/** Users with a wallet each, money in it, and a real token. Made past the API only to spare hashing passwords. */
+export async function makeCustomers(url: string, config: Config, count = 50): Promise<Customer[]> {
+  const { secrets, tokenTtlSeconds } = config;
+  const shards = openShards({ urls: [url], log: silent, poolSize: 2 });
+  const users = new Users(shards, createSealer(secrets.sealKeys));
+  const tokens = createTokens({ key: secrets.tokenKey, ttlSeconds: tokenTtlSeconds });
+  const shard = shards.shard(0);
+  try {
+    const customers: Customer[] = [];
+    for (let number = 1; number <= count; number++) {
+      const username = `payer_${String(number).padStart(2, '0')}`;
+      const facts = { username, name: `Payer ${number}`, email: `${username}@example.com`, roles: ['customer' as const] };
+      const user = await users.create({ ...facts, passwordHash: 'none' });
+      if (!user) throw new Error(`${username} is there already`);
+      await openAccount(shard, user.id, CURRENCY);
+      const { id: accountId } = await shard.db
+        .selectFrom('accounts')
+        .select('id')
+        .where('owner_id', '=', user.id)
+        .executeTakeFirstOrThrow();
+      const { accessToken: token } = tokens.issue({ userId: user.id, username, roles: user.roles });
+      customers.push({ wallet: `${username}.${CURRENCY}`, token, accountId });
+      const outcomes = await shard.poster.post([
+        {
+          kind: 'transfer',
+          facts: {
+            id: transactionId(user.id, 'bench opening'),
+            type: 'opening',
+            actorId: user.id,
+            hash: 'opening',
+            from: systemAccountId(0, '@bank', CURRENCY),
+            to: accountId,
+            amountMinor: FUNDS_MINOR,
+            currency: CURRENCY,
+          },
+        },
+      ]);
+      if (outcomes[0]?.kind !== 'transaction' || outcomes[0].status !== 'completed') {
+        throw new Error(`${username} could not be given money: ${JSON.stringify(outcomes)}`);
+      }
+    }
+    return customers;
+  } finally {
+    await shards.close();
+  }
+}

@@ -1,0 +1,2 @@
+/** Nothing: what it costs is what any workflow costs. */
+export async function empty(): Promise<void> {}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { Traffic } from './load-client';
+
+export interface Payer {
+  wallet: string;
+  token: string;
+}
+
+export interface LoadJob {
+  port: number;
+  clients: number;
+  warmUpMs: number;
+  runMs: number;
+  payers: Payer[];
+  kind: { name: 'transfer' } | { name: 'bulk'; size: number } | { name: 'read'; path: string };
+}
+
+export interface LoadResult {
+  /** Successes a second: transfers for `transfer` and `bulk`, answers for `read`. */
+  rate: number;
+  /** Of an answer, in milliseconds. */
+  p50: number;
+  p99: number;
+  errors: number;
+  /** What came instead of successes. */
+  statuses: Record<string, number>;
+  /** Successes in and around the measured time. */
+  all: number;
+}
+
+/** The requests of a job, made by simple joining of strings: the load client's own work has to be small. */
+export function trafficOf(job: LoadJob): Traffic {
+  const { kind } = job;
+  switch (kind.name) {
+    case 'transfer':
+      return transfers(job);
+    case 'bulk':
+      return bulks(job, kind.size);
+    case 'read':
+      return reads(job, kind.path);
+  }
+}
+
+const anyOf = (count: number) => Math.floor(Math.random() * count);
+
+/** Two different places of a list. */
+function twoOf(count: number): [number, number] {
+  const from = anyOf(count);
+  const to = anyOf(count - 1);
+  return [from, to < from ? to : to + 1];
+}
+
+function head(job: LoadJob, method: string, path: string, payer: Payer): string {
+  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${job.port}\r\nAuthorization: Bearer ${payer.token}\r\n`;
+}
+
+const JSON_BODY = 'Content-Type: application/json\r\nContent-Length: ';
+const amount = () => `${anyOf(9) + 1}.${anyOf(90) + 10}`;
+
+function transfers(job: LoadJob): Traffic {
+  const { payers } = job;
+  const heads = payers.map((payer) => head(job, 'POST', '/v1/transfers', payer));
+  const run = randomUUID();
+  let sent = 0;
+  return {
+    next() {
+      const [from, to] = twoOf(payers.length);
+      const body = `{"from":"${payers[from]!.wallet}","to":"${payers[to]!.wallet}","amount":"${amount()}"}`;
+      return `${heads[from]!}Idempotency-Key: ${run}-${sent++}\r\n${JSON_BODY}${body.length}\r\n\r\n${body}`;
+    },
+    successes: (status) => (status === 201 ? 1 : 0),
+  };
+}
+
+function bulks(job: LoadJob, size: number): Traffic {
+  const { payers } = job;
+  const run = randomUUID();
+  let sent = 0;
+  return {
+    next() {
+      const from = anyOf(payers.length);
+      const items = Array.from({ length: size }, () => {
+        const to = (from + 1 + anyOf(payers.length - 1)) % payers.length;
+        const wallets = `"from":"${payers[from]!.wallet}","to":"${payers[to]!.wallet}"`;
+        return `{"idempotencyKey":"${run}-${sent++}",${wallets},"amount":"${amount()}"}`;
+      });
+      const body = `{"transfers":[${items.join(',')}]}`;
+      return `${head(job, 'POST', '/v1/transfers/bulk', payers[from]!)}${JSON_BODY}${body.length}\r\n\r\n${body}`;
+    },
+    successes: (status, body) => (status === 207 ? occurrences(body, '"status":201') : 0),
+  };
+}
+
+function reads(job: LoadJob, path: string): Traffic {
+  const requests = job.payers.map((payer) => `${head(job, 'GET', path.replace('{wallet}', payer.wallet), payer)}\r\n`);
+  return {
+    next: () => requests[anyOf(requests.length)]!,
+    successes: (status) => (status === 200 ? 1 : 0),
+  };
+}
+
+function occurrences(body: Buffer, text: string): number {
+  let count = 0;
+  for (let at = body.indexOf(text); at >= 0; at = body.indexOf(text, at + text.length)) count += 1;
+  return count;
+}

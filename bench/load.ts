@@ -1,0 +1,7 @@
+import { answerJobs } from './child';
+import { LoadClient } from './load-client';
+import { trafficOf, type LoadJob, type LoadResult } from './load-jobs';
+
+answerJobs<LoadJob, LoadResult>((job) =>
+  new LoadClient(job.port, trafficOf(job)).run(job.clients, job.warmUpMs, job.runMs),
+);

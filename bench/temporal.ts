@@ -1,0 +1,94 @@
+import { Client } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { randomUUID } from 'node:crypto';
+import { answerJobs } from './child';
+import type { empty } from './empty-workflow';
+import { percentile } from './stats';
+
+export type TemporalJob =
+  | { name: 'start'; warmUpMs: number; runMs: number }
+  | { name: 'empty'; inFlight: number; warmUpMs: number; runMs: number };
+
+/** Of `start`: answers and their times; of `empty`: workflows completed. */
+export interface TemporalResult {
+  rate: number;
+  p50: number;
+  p99: number;
+}
+
+const TASK_QUEUE = 'bench-empty';
+
+async function prepare() {
+  Runtime.install({ shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
+  const connection = await NativeConnection.connect({ address: process.env.BENCH_TEMPORAL_ADDRESS! });
+  const worker = await Worker.create({
+    connection,
+    taskQueue: TASK_QUEUE,
+    workflowsPath: require.resolve('./empty-workflow'),
+  });
+  const working = worker.run();
+  const client = new Client({ connection });
+  return {
+    client,
+    stop: async () => {
+      worker.shutdown();
+      await working;
+      await connection.close();
+    },
+  };
+}
+
+const prepared = prepare();
+
+function startEmpty(client: Client) {
+  return client.workflow.start<typeof empty>('empty', {
+    taskQueue: TASK_QUEUE,
+    workflowId: `bench-empty/${randomUUID()}`,
+  });
+}
+
+/** One start at a time, each alone: the next one waits until its workflow is over, which isn't measured. */
+async function startLatency(client: Client, warmUpMs: number, runMs: number): Promise<TemporalResult> {
+  const from = performance.now() + warmUpMs;
+  const until = from + runMs;
+  const latencies: number[] = [];
+  while (performance.now() < until) {
+    const began = performance.now();
+    const handle = await startEmpty(client);
+    if (began >= from) latencies.push(performance.now() - began);
+    await handle.result();
+  }
+  return { rate: NaN, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) };
+}
+
+/** Workflows from their start until their result is here, so many at once. */
+async function emptyRate(
+  client: Client,
+  inFlight: number,
+  warmUpMs: number,
+  runMs: number,
+): Promise<TemporalResult> {
+  const from = performance.now() + warmUpMs;
+  const until = from + runMs;
+  const latencies: number[] = [];
+  const one = async () => {
+    while (performance.now() < until) {
+      const began = performance.now();
+      await (await startEmpty(client)).result();
+      const now = performance.now();
+      if (now >= from && now < until) latencies.push(now - began);
+    }
+  };
+  await Promise.all(Array.from({ length: inFlight }, one));
+  const rate = (latencies.length / runMs) * 1000;
+  return { rate, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) };
+}
+
+answerJobs<TemporalJob, TemporalResult>(
+  async (job) => {
+    const { client } = await prepared;
+    if (job.name === 'start') return startLatency(client, job.warmUpMs, job.runMs);
+    return emptyRate(client, job.inFlight, job.warmUpMs, job.runMs);
+  },
+  async () => (await prepared).stop(),
+);

@@ -1,0 +1,190 @@
+import { createSigner } from 'fast-jwt';
+import { allRoutes } from '../../api/all-routes';
+import type { Lanes } from '../../api/lane';
+import type { Route } from '../../api/routes';
+import { createTokens } from '../../api/tokens';
+import { ROLES } from '../../contracts/statuses';
+import { TestApi, TOKEN_KEY, type AskOptions, type TestUser } from '../support/api';
+
+/** What a route answers a customer who asks for another user's things. */
+interface Row {
+  /** An address, and a request, that would work for `victim`. */
+  path: string;
+  request?: AskOptions;
+  stranger: 'public' | 'only the caller’s own' | 404 | 403 | 'masked' | 'not found in its item';
+}
+
+const transfer = { from: 'victim.SGD', to: 'mallory.SGD', amount: '1.00' };
+const bulk = { transfers: [{ idempotencyKey: 'theft', ...transfer }] };
+
+/** Every route, by its id; one without a row fails the first test. */
+const rows: Record<string, Row> = {
+  createTransfer: {
+    path: '/v1/transfers',
+    request: { body: transfer, headers: { 'Idempotency-Key': 'theft' } },
+    stranger: 404,
+  },
+  createTransfers: { path: '/v1/transfers/bulk', request: { body: bulk }, stranger: 'not found in its item' },
+  getTransaction: { path: '/v1/transactions/THE_TRANSACTION', stranger: 404 },
+  listTransactions: { path: '/v1/transactions', stranger: 'only the caller’s own' },
+  listEntries: { path: '/v1/wallets/victim.SGD/entries', stranger: 404 },
+  openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, stranger: 'only the caller’s own' },
+  listWallets: { path: '/v1/wallets', stranger: 'only the caller’s own' },
+  getWallet: { path: '/v1/wallets/victim.SGD', stranger: 404 },
+  closeWallet: { path: '/v1/wallets/victim.SGD', stranger: 404 },
+  getPayee: { path: '/v1/payees/victim.SGD', stranger: 'masked' },
+  createUser: { path: '/v1/users', request: { body: {} }, stranger: 'public' },
+  getMe: { path: '/v1/me', stranger: 'only the caller’s own' },
+  changePassword: {
+    path: '/v1/me/password',
+    request: { body: { currentPassword: 'victim-demo', newPassword: 'of-mallory-now' } },
+    stranger: 'only the caller’s own',
+  },
+  createSession: { path: '/v1/sessions', request: { body: {} }, stranger: 'public' },
+  getHealth: { path: '/healthz', stranger: 'public' },
+  getReadiness: { path: '/readyz', stranger: 'public' },
+  getOpenApi: { path: '/openapi.json', stranger: 'public' },
+};
+
+/** Stands where the lane is, to fail the test when a stranger's transfer gets so far. */
+const NOTHING_MAY_PASS = {
+  forShard: () => ({
+    submitAll: async (items: unknown[]) => {
+      expect(items).toEqual([]);
+      return [];
+    },
+  }),
+} as unknown as Lanes;
+
+let api: TestApi;
+let routes: Route[];
+let victim: TestUser;
+let mallory: TestUser;
+let transactionOfVictim: string;
+
+beforeAll(async () => {
+  api = await TestApi.start({ lanes: NOTHING_MAY_PASS });
+  routes = allRoutes(api.deps);
+  victim = await api.newUser('victim', { name: 'Victoria Secretive', wallets: ['SGD'] });
+  mallory = await api.newUser('mallory', { name: 'Mallory', wallets: ['SGD'] });
+  transactionOfVictim = await api.fund('victim', 'SGD', '100.00');
+});
+afterAll(() => api.close());
+
+function ask(row: Route, token: string | undefined, extra: AskOptions = {}) {
+  const { path, request = {} } = rows[row.id]!;
+  const at = path.replace('THE_TRANSACTION', transactionOfVictim);
+  return api.ask(row.method.toUpperCase(), at, { token, ...request, ...extra });
+}
+
+const claims = { sub: 'us_0_a', username: 'victim', roles: ['customer'], iss: 'holdfast', aud: 'holdfast-api' };
+const signed = (options: object, payload: object = claims) =>
+  createSigner({ key: TOKEN_KEY, algorithm: 'HS256', expiresIn: 60_000, ...options })(payload);
+const unsigned = () => {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  return `${part({ alg: 'none', typ: 'JWT' })}.${part({ ...claims, iat: 1, exp: 4_102_444_800 })}.`;
+};
+
+const badTokens: [string, () => string | undefined][] = [
+  ['no token', () => undefined],
+  ['an expired one', () => signed({ clockTimestamp: Date.now() - 3_600_000 })],
+  ['one signed with another key', () => signed({ key: 'some other key of at least thirty-two characters' })],
+  ['one signed with another algorithm', () => signed({ algorithm: 'HS512' })],
+  ['one that claims to need no signature', unsigned],
+  ['one of another issuer', () => signed({}, { ...claims, iss: 'elsewhere' })],
+  ['one for another audience', () => signed({}, { ...claims, aud: 'elsewhere' })],
+  ['one that never expires', () => signed({ expiresIn: undefined })],
+  ['one with a role that is none of ours', () => signed({}, { ...claims, roles: ['root'] })],
+  [
+    'a good one whose roles were edited',
+    () => {
+      const [head, , signature] = victim.token.split('.');
+      const body = Buffer.from(JSON.stringify({ ...claims, iat: 1, exp: 4_102_444_800, roles: ['admin'] }));
+      return `${head}.${body.toString('base64url')}.${signature}`;
+    },
+  ],
+  ['what is no token at all', () => 'letmein'],
+];
+
+describe('access', () => {
+  test('has been thought of for every route there is', () => {
+    expect(Object.keys(rows).sort()).toEqual(routes.map((row) => row.id).sort());
+    for (const row of routes) {
+      expect({ id: row.id, open: row.auth === 'public' }).toEqual({
+        id: row.id,
+        open: rows[row.id]!.stranger === 'public',
+      });
+    }
+  });
+
+  test.each(badTokens)('is refused everywhere with %s, whatever the request says', async (_what, token) => {
+    for (const row of routes.filter((each) => each.auth !== 'public')) {
+      for (const extra of [{}, { body: undefined, raw: row.body ? 'not even JSON' : undefined }]) {
+        const answer = await ask(row, token(), extra);
+        expect({ id: row.id, status: answer.status, code: answer.body.code }).toEqual({
+          id: row.id,
+          status: 401,
+          code: 'unauthenticated',
+        });
+      }
+    }
+  });
+
+  test('is open without a token only where it has to be', async () => {
+    for (const row of routes.filter((each) => each.auth === 'public')) {
+      expect([401, 403]).not.toContain((await ask(row, undefined)).status);
+    }
+  });
+
+  test.each(ROLES)('with only the role %s is 403 on each route that is for others', async (role) => {
+    const { accessToken } = api.deps.tokens.issue({ userId: mallory.userId, username: 'mallory', roles: [role] });
+    for (const row of routes.filter((each) => each.auth !== 'public' && !each.auth.includes(role))) {
+      const { status, body } = await ask(row, accessToken);
+      expect({ id: row.id, status, code: body.code }).toEqual({ id: row.id, status: 403, code: 'forbidden' });
+    }
+  });
+
+  test('lets a customer neither see nor move another user’s things, on any route', async () => {
+    const before = await everythingOf(victim);
+    for (const row of routes) {
+      const { stranger } = rows[row.id]!;
+      if (stranger === 'public') continue;
+      const answer = await ask(row, mallory.token);
+      const text = JSON.stringify(answer.body ?? null);
+      const seen = { id: row.id, status: answer.status };
+      if (typeof stranger === 'number') {
+        expect({ ...seen, code: answer.body.code }).toEqual({ ...seen, status: stranger, code: 'not_found' });
+      } else if (stranger === 'masked') {
+        expect(answer.body).toEqual({ walletId: 'victim.SGD', name: 'V**** S****' });
+      } else if (stranger === 'not found in its item') {
+        expect(answer.body.results).toMatchObject([{ status: 404, problem: { code: 'not_found' } }]);
+      } else {
+        expect({ ...seen, names: /victim|Victoria|100\.00/i.test(text) }).toEqual({ ...seen, names: false });
+      }
+    }
+    expect(await everythingOf(victim)).toEqual(before);
+  });
+
+  test('tells nobody the difference between another user’s wallet and one that is not there', async () => {
+    for (const row of routes.filter((each) => rows[each.id]!.path.includes('victim.SGD'))) {
+      if (rows[row.id]!.stranger !== 404) continue;
+      const there = await ask(row, mallory.token);
+      const absent = await api.ask(row.method.toUpperCase(), rows[row.id]!.path.replace('victim', 'nobody'), {
+        token: mallory.token,
+      });
+      const plain = ({ body }: typeof there) => ({ ...body, requestId: '', instance: '' });
+      expect(plain(there)).toEqual(plain(absent));
+    }
+  });
+});
+
+async function everythingOf(user: TestUser) {
+  const paths = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/wallets/victim.SGD/entries'];
+  const answers = await Promise.all(paths.map((path) => api.get(path, user.token)));
+  return answers.map(({ status, body }) => ({ status, body: body as unknown }));
+}
+
+test('a token signed before by this key and still good is accepted by another process', async () => {
+  const elsewhere = createTokens({ key: TOKEN_KEY, ttlSeconds: 60 });
+  expect(elsewhere.verify(victim.token)).toEqual({ userId: victim.userId, username: 'victim', roles: ['customer'] });
+});
