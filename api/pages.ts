@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { readCursor, writeCursor, type Position } from '../ledger/cursor';
-import { spanOf, type Page, type Span } from '../ledger/queries';
+import { spanOf, type Page, type Span } from '../ledger/spans';
 import type { Database } from '../ledger/schema';
 import { invalidRequest } from './validate';
 

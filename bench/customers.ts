@@ -28,7 +28,12 @@ export async function makeCustomers(url: string, config: Config, count = 50): Pr
     const customers: Customer[] = [];
     for (let number = 1; number <= count; number++) {
       const username = `payer_${String(number).padStart(2, '0')}`;
-      const facts = { username, name: `Payer ${number}`, email: `${username}@example.com`, roles: ['customer' as const] };
+      const facts = {
+        username,
+        name: `Payer ${number}`,
+        email: `${username}@example.com`,
+        roles: ['customer' as const],
+      };
       const user = await users.create({ ...facts, passwordHash: 'none' });
       if (!user) throw new Error(`${username} is there already`);
       await openAccount(shard, user.id, CURRENCY);

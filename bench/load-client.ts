@@ -113,7 +113,7 @@ interface Answer {
 function readAnswer(bytes: Buffer): Answer | undefined {
   const headerEnd = bytes.indexOf('\r\n\r\n');
   if (headerEnd < 0) return undefined;
-  const header = bytes.latin1Slice(0, headerEnd);
+  const header = bytes.toString('latin1', 0, headerEnd);
   const length = LENGTH.exec(header);
   if (length === null) throw new Error('an answer without Content-Length');
   const bodyStart = headerEnd + 4;

@@ -62,12 +62,7 @@ async function startLatency(client: Client, warmUpMs: number, runMs: number): Pr
 }
 
 /** Workflows from their start until their result is here, so many at once. */
-async function emptyRate(
-  client: Client,
-  inFlight: number,
-  warmUpMs: number,
-  runMs: number,
-): Promise<TemporalResult> {
+async function emptyRate(client: Client, inFlight: number, warmUpMs: number, runMs: number): Promise<TemporalResult> {
   const from = performance.now() + warmUpMs;
   const until = from + runMs;
   const latencies: number[] = [];

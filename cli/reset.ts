@@ -1,5 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
-import { dataFolder } from './embedded/data-folder';
+import { dataFolder, removeFolder } from './embedded/data-folder';
 import { lockHolder } from './embedded/lock';
 import { stopProcess } from './embedded/processes';
 import { loadLocalSettings } from './local-settings';
@@ -21,10 +20,6 @@ export async function reset(env: Env): Promise<void> {
   for (const { identity } of state === undefined ? [] : leftOver(state)) {
     await stopProcess(identity, [{ signal: 'SIGTERM', waitMs: 5_000 }]);
   }
-  // Most of the time the cluster is inside the data folder, and nothing is outside.
-  const all = [folder.path, folder.reachableCopies, folder.cluster].filter(
-    (each, index, list) => existsSync(each) && !list.slice(0, index).some((above) => each.startsWith(`${above}/`)),
-  );
-  for (const each of all) rmSync(each, { recursive: true, force: true });
-  console.log(all.length === 0 ? 'There was nothing to remove.' : `Removed ${all.join(', ')}.`);
+  const removed = removeFolder(folder);
+  console.log(removed.length === 0 ? 'There was nothing to remove.' : `Removed ${removed.join(', ')}.`);
 }

@@ -17,7 +17,12 @@ const amountText = z
   .string('must be a string such as "12.50", not a JSON number')
   .min(1)
   .max(64)
-  .meta({ description: "A decimal string in the currency's own digits", example: '12.50' });
+  // For readers of openapi.json only: parseAmount says more exactly what is wrong.
+  .meta({
+    description: "A decimal string in the currency's own digits",
+    example: '12.50',
+    pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$',
+  });
 const signedAmount = z.string().meta({ description: 'Signed decimal string', example: '-12.50' });
 const currency = z
   .string()
@@ -46,7 +51,10 @@ export const newUser = z
     username: z.string().regex(USERNAME, 'must be 3 to 32 of a-z, 0-9 and _'),
     password: text(200).min(10, 'must have at least 10 characters'),
     name: text(200).min(1),
-    email: z.email().max(254),
+    email: z
+      .email()
+      .max(254)
+      .refine((email) => email.indexOf('@') <= 64, 'must have at most 64 characters before the @'),
   })
   .meta({ id: 'NewUser' });
 

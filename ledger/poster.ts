@@ -176,6 +176,8 @@ export class Poster {
         '-c tcp_keepalives_idle=5',
         '-c tcp_keepalives_interval=2',
         '-c tcp_keepalives_count=3',
+        // We look rows up by key alone. A plan made while a table was young must not go on scanning it once it has grown.
+        '-c enable_seqscan=off',
       ].join(' '),
     });
     client.on('error', () => {

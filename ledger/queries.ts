@@ -1,22 +1,9 @@
 import { sql, type Kysely, type RawBuilder, type Selectable } from 'kysely';
 import type { AccountId, TransactionId, UserId } from '../contracts/ids';
 import type { TransactionStatus, TransactionType } from '../contracts/statuses';
-import { AFTER_ALL, earlier, type Position } from './cursor';
+import type { Position } from './cursor';
 import type { Database } from './schema';
-
-/** A stretch of the books, read newest first. */
-export interface Span {
-  /** Up to here, which is left out. */
-  before: Position;
-  /** Back to here, which is included. */
-  from: Position;
-}
-
-export interface Page<Row> {
-  rows: Row[];
-  /** Where the next page begins, or undefined at the end. */
-  next: Position | undefined;
-}
+import { newestRows, pageOf, STRETCH, stretchOf, type Page, type Span, type Way } from './spans';
 
 const SHOWN = [
   'id',
@@ -34,6 +21,7 @@ const SHOWN = [
 ] as const;
 
 type TransactionColumns = Selectable<Database['transactions']>;
+/** What of a transaction is ever shown. */
 export type TransactionRow = Pick<TransactionColumns, (typeof SHOWN)[number]>;
 
 export type EntryRow = Selectable<Database['entries']> &
@@ -45,16 +33,8 @@ export interface TimelineRow {
   detail: string;
 }
 
-/**
- * No index serves every filter. A page of filtered history is therefore looked for in so many rows of each account at
- * most; what it then found, even nothing, is the page, and its cursor goes on from there. So no request reads more,
- * however long the history and however rare what is looked for.
- */
-const STRETCH = 5_000;
-/** A timeline is short; one that isn't must not become a page without end. */
+/** A timeline is short; one that isn't must not become an answer without end. */
 const MAX_TIMELINE = 500;
-
-const none = sql``;
 
 export async function ownAccounts(db: Kysely<Database>, owner: UserId, currency?: string): Promise<AccountId[]> {
   const rows = await db
@@ -66,7 +46,7 @@ export async function ownAccounts(db: Kysely<Database>, owner: UserId, currency?
   return rows.map((row) => row.id);
 }
 
-/** One transaction, with the owners of the accounts on this shard that it touches. */
+/** One transaction, with the owners of those of its accounts that are on this shard. */
 export function findTransaction(db: Kysely<Database>, id: TransactionId) {
   return db
     .selectFrom('transactions')
@@ -90,130 +70,62 @@ export function timelineOf(db: Kysely<Database>, id: TransactionId): Promise<Tim
     .execute();
 }
 
-/** From a cursor on, and between two times: blocks are in the order of time, so times become positions. */
-export async function spanOf(
-  db: Kysely<Database>,
-  limits: { cursor?: Position | undefined; since?: Date | undefined; until?: Date | undefined },
-): Promise<Span> {
-  const [first, last] = await Promise.all([
-    limits.since && firstBlockAt(db, limits.since),
-    limits.until && firstBlockAt(db, limits.until),
-  ]);
-  const before = limits.cursor ?? AFTER_ALL;
-  return {
-    before: last === undefined ? before : earlier(before, { block: last, index: 0 }),
-    from: { block: first ?? 0n, index: 0 },
-  };
-}
-
-/**
- * The first block made at that time or later; the one to come when there is none. Halving the chain takes some twenty
- * look-ups by primary key in a million blocks, and spares an index on time that every post would have to maintain.
- */
-async function firstBlockAt(db: Kysely<Database>, time: Date): Promise<bigint> {
-  const { rows } = await sql<{ low: bigint }>`
-    with recursive search (low, high) as (
-      select 1::bigint, block + 1 from chain_head
-      union all
-      select case when old then middle + 1 else low end, case when old then high else middle end
-      from (select low, high, (low + high) / 2 as middle from search where low < high) halved,
-        lateral (select coalesce((select at < ${time} from blocks where number = middle), true) as old) looked_up
-    )
-    select low from search where low = high`.execute(db);
-  return rows[0]!.low;
-}
-
-interface TransactionSearch {
+export interface TransactionSearch {
   accounts: readonly AccountId[];
   type?: TransactionType | undefined;
   status?: TransactionStatus | undefined;
   limit: number;
 }
 
-/**
- * What the accounts sent, in any status, and what they were sent, once completed. Each account and direction is a short
- * scan of its own index, already in order; the few rows they give are merged.
- */
+/** What the accounts sent, in any status, and what they were sent, once completed. */
 export async function listTransactions(
   db: Kysely<Database>,
-  span: Span,
+  within: Span,
   { accounts, type, status, limit }: TransactionSearch,
 ): Promise<Page<TransactionRow>> {
-  // Written into the statement, not passed to it: only so does Postgres see that an index of some statuses will do.
-  const filter = sql`${status ? sql`and status = ${sql.lit(status)}` : none}
-    ${type ? sql`and type = ${sql.lit(type)}` : none}`;
-  const received = status === undefined || status === 'completed';
-  const branches = (
-    columns: RawBuilder<unknown>,
-    also: RawBuilder<unknown>,
-    within: Span,
-    rows: RawBuilder<unknown>,
-  ) => {
-    const branch = (side: RawBuilder<unknown>) => sql`(
-      select ${columns}, created_block as block, created_index as index from transactions
-      where ${side} ${also} and ${isWithin(within, sql`created_block, created_index`)}
-      order by created_block desc, created_index desc ${rows})`;
-    return sql.join(
-      accounts.flatMap((account) => [
-        branch(sql`from_account = ${account}`),
-        // What went from one's own account is in that one's branch.
-        ...(received
-          ? [branch(sql`to_account = ${account} and status = 'completed' and from_account <> all(${accounts}::text[])`)]
-          : []),
-      ]),
-      sql` union all `,
-    );
-  };
-  if (accounts.length === 0) return { rows: [], next: undefined };
-
-  // Open transactions are few at any time, and have an index of their own.
-  const isOpen = status === 'pending' || status === 'awaiting_approval' || status === 'needs_attention';
-  const floor =
-    (status && !isOpen) || (type && !isOpen)
-      ? await newestOf(db, branches(sql`null`, none, span, sql`limit 1 offset ${STRETCH - 1}`))
-      : undefined;
-  const within = floor ? { ...span, from: floor } : span;
+  const ways = waysTo(accounts, status);
+  const { span, end } = type || status ? await stretchOf(db, accounts, ways, within) : { span: within, end: undefined };
+  const filter = allOf([status && is('status', status), type && is('type', type)]);
+  const found = newestRows(accounts, ways, { span, columns: SHOWN, filter, limit: limit + 1 });
   const { rows } = await sql<TransactionRow & Position>`
-    select * from (${branches(sql.join(SHOWN.map(sql.ref)), filter, within, sql`limit ${limit + 1}`)}) merged
-    order by block desc, index desc limit ${limit + 1}`.execute(db);
-  return pageOf(rows, limit, floor);
+    select found.* from ${found} order by block desc, index desc limit ${limit + 1}`.execute(db);
+  return pageOf(rows, limit, end);
+}
+
+function waysTo(accounts: readonly AccountId[], status: TransactionStatus | undefined): Way[] {
+  const sent: Way = { table: 'transactions', key: ['from_account', 'created_block', 'created_index'] };
+  // What has not completed is seen by its sender only, and has an index of its own.
+  if (status && status !== 'completed') return [{ ...sent, where: sql`status <> 'completed'` }];
+  // What went from one account of the owner's to another is among what was sent.
+  const where = sql`status = 'completed' and from_account <> all(${accounts}::text[])`;
+  return [sent, { table: 'transactions', key: ['to_account', 'created_block', 'created_index'], where }];
 }
 
 /** One wallet's lines, each with what its transaction says of it. */
 export async function listEntries(
   db: Kysely<Database>,
-  span: Span,
+  within: Span,
   { account, type, limit }: { account: AccountId; type?: TransactionType | undefined; limit: number },
 ): Promise<Page<EntryRow>> {
-  const lines = (columns: RawBuilder<unknown>, within: Span, rows: RawBuilder<unknown>) => sql`(
-    select ${columns} from entries where account_id = ${account} and ${isWithin(within, sql`block, index`)}
-    order by block desc, index desc ${rows})`;
-  const floor = type
-    ? await newestOf(db, lines(sql`block, index`, span, sql`limit 1 offset ${STRETCH - 1}`))
-    : undefined;
-  const within = floor ? { ...span, from: floor } : span;
+  const ways: Way[] = [{ table: 'entries', key: ['account_id', 'block', 'index'] }];
+  const { span, end } = type ? await stretchOf(db, [account], ways, within) : { span: within, end: undefined };
+  const columns = ['transaction_id', 'account_id', 'currency', 'amount', 'balance_after'];
+  const found = newestRows([account], ways, { span, columns, limit: type ? STRETCH : limit + 1 });
   const { rows } = await sql<EntryRow>`
-    select line.*, t.type, t.from_account, t.to_account, t.to_name_sealed, t.message_sealed, blocks.at
-    from ${lines(sql`*`, within, sql`limit ${type ? STRETCH : limit + 1}`)} line
-    join transactions t on t.id = line.transaction_id ${type ? sql`and t.type = ${sql.lit(type)}` : none}
-    join blocks on blocks.number = line.block
-    order by line.block desc, line.index desc limit ${limit + 1}`.execute(db);
-  return pageOf(rows, limit, floor);
+    select found.*, t.type, t.from_account, t.to_account, t.to_name_sealed, t.message_sealed, blocks.at
+    from ${found}
+    join transactions t on t.id = found.transaction_id ${type ? sql`and ${is('t.type', type)}` : sql``}
+    join blocks on blocks.number = found.block
+    order by found.block desc, found.index desc limit ${limit + 1}`.execute(db);
+  return pageOf(rows, limit, end);
 }
 
-function isWithin({ before, from }: Span, position: RawBuilder<unknown>): RawBuilder<boolean> {
-  return sql`(${position}) < (${before.block}, ${before.index}) and (${position}) >= (${from.block}, ${from.index})`;
+/** With the value in the statement, not passed to it: only so does Postgres see that a partial index will do. */
+function is(column: string, value: TransactionStatus | TransactionType): RawBuilder<unknown> {
+  return sql`${sql.ref(column)} = ${sql.lit(value)}`;
 }
 
-async function newestOf(db: Kysely<Database>, positions: RawBuilder<unknown>): Promise<Position | undefined> {
-  const { rows } = await sql<Position>`
-    select block, index from (${positions}) found order by block desc, index desc limit 1`.execute(db);
-  return rows[0];
-}
-
-function pageOf<Row extends Position>(found: Row[], limit: number, floor: Position | undefined): Page<Row> {
-  if (found.length <= limit) return { rows: found, next: floor };
-  const rows = found.slice(0, limit);
-  const { block, index } = rows.at(-1)!;
-  return { rows, next: { block, index } };
+function allOf(conditions: readonly (RawBuilder<unknown> | undefined)[]): RawBuilder<unknown> | undefined {
+  const given = conditions.filter((each) => each !== undefined);
+  return given.length > 0 ? sql.join(given, sql` and `) : undefined;
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { accessSync, chmodSync, constants, mkdirSync, realpathSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../user-error';
 import { readJson, writeJson } from './json-file';
+import { packageRoot } from './package-root';
 import { canReach, likelyPostgresUser } from './system-user';
 
 /** Where the parts of one instance keep their files. */
@@ -32,7 +33,7 @@ export function dataFolder(dataDir: string): DataFolder {
   return {
     path: dataDir,
     cluster: known?.cluster ?? chooseCluster(dataDir),
-    reachableCopies: outside(dataDir),
+    reachableCopies: outside(),
     temporalDb: path.join(dataDir, 'temporal.sqlite'),
     secrets: path.join(dataDir, 'secrets.json'),
     state: path.join(dataDir, 'state.json'),
@@ -85,17 +86,41 @@ export function makeFolder(dataDir: string): void {
 
 function chooseCluster(dataDir: string): string {
   const inside = path.join(dataDir, 'postgres');
-  return canReach(dataDir, likelyPostgresUser()) ? inside : path.join(outside(dataDir), 'cluster');
+  return canReach(dataDir, likelyPostgresUser())
+    ? inside
+    : path.join(outside(), `cluster-${shortHash(realPath(dataDir))}`);
 }
 
 /** Named after the clone, for people; and by its whole path, so that two clones of one name don't meet. */
-function outside(dataDir: string): string {
-  let real = dataDir;
+function outside(): string {
+  const clone = realPath(packageRoot());
+  return path.join(OUTSIDE, `${path.basename(clone).replaceAll(/[^A-Za-z0-9._-]/g, '_')}-${shortHash(clone)}`);
+}
+
+/** Removes everything of an instance. The copied binaries serve the whole clone, so they go with its own folder. */
+export function removeFolder(folder: DataFolder): string[] {
+  const removed: string[] = [];
+  const remove = (each: string) => {
+    if (!existsSync(each)) return;
+    rmSync(each, { recursive: true, force: true });
+    removed.push(each);
+  };
+  remove(folder.path);
+  remove(folder.cluster);
+  const others = existsSync(folder.reachableCopies) ? readdirSync(folder.reachableCopies) : [];
+  const isMain = path.dirname(folder.path) === packageRoot();
+  if (isMain && !others.some((name) => name.startsWith('cluster-'))) remove(folder.reachableCopies);
+  return removed;
+}
+
+function realPath(folder: string): string {
   try {
-    real = realpathSync(dataDir);
+    return realpathSync(folder);
   } catch {
-    // Not made yet: its name is its real one.
+    return folder; // not made yet: its name is its real one
   }
-  const name = path.basename(path.dirname(real)).replaceAll(/[^A-Za-z0-9._-]/g, '_');
-  return path.join(OUTSIDE, `${name}-${createHash('sha256').update(real).digest('hex').slice(0, 10)}`);
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 10);
 }

@@ -67,7 +67,7 @@ export async function requireFreePort(use: {
 }): Promise<void> {
   if (await isPortFree(use.port, use.host)) return;
   const owner = portOwner(use.port);
-  const holdfast = owner !== undefined && /holdfast/i.test(owner.command);
+  const holdfast = owner !== undefined && /holdfast|dist.cli.main\.js/i.test(owner.command);
   const who =
     owner === undefined
       ? 'another program'

@@ -44,8 +44,6 @@ async function jest(args) {
     const file = path.join(folder, 'jest.json');
     const { code } = await runNode([bin('jest/bin/jest.js'), '--json', '--outputFile', file, ...args], {
       cwd: root,
-      // Jest prints its JSON to stdout as well, which nobody wants to read; its report goes to stderr.
-      stdio: ['inherit', 'ignore', 'inherit'],
     });
     if (!existsSync(file)) return [{ name: 'jest', passed: 0, failed: 1 }];
     const counts = JSON.parse(readFileSync(file, 'utf8'));

@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -76,7 +76,8 @@ class Instance {
 
   async remove(): Promise<void> {
     if (this.process?.exitCode === null && this.process.signalCode === null) await this.end('SIGTERM');
-    rmSync(this.folder, { recursive: true, force: true });
+    expect((await this.run('reset')).code).toBe(0);
+    expect(existsSync(this.folder)).toBe(false);
   }
 }
 

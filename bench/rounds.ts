@@ -1,0 +1,87 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { UserError } from '../cli/user-error';
+import { watchCpu } from './cpu';
+import { Bench, type Figure, type Measurement } from './measurements';
+import type { BenchOptions } from './options';
+import { printProfile, type Window } from './profile';
+import type { Series } from './report';
+import type { Stack } from './stack';
+
+/** Between two measurements: what the first one left under way ends here rather than in the second. */
+const PAUSE_MS = 500;
+
+/** Every measurement, in turn, as often as there are rounds: so that a slow minute of the machine touches all alike. */
+export async function runRounds(stack: Stack, options: BenchOptions, say: (line: string) => void): Promise<Series[]> {
+  const profiles = path.join(stack.folder.path, 'profile');
+  mkdirSync(profiles);
+  const profiler = ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', profiles];
+  const bench = await Bench.start(stack, say, options.profile ? profiler : []);
+  try {
+    const chosen = bench.measurements(options.seconds).filter(({ name }) => isChosen(name, options.only));
+    if (chosen.length === 0) throw new UserError('--only names nothing that is measured.');
+    const series: Series[] = chosen.map(({ name, what }) => ({ name, what, figures: [] }));
+    const windows: Window[] = [];
+    for (let round = 1; round <= options.rounds; round++) {
+      for (const [index, measurement] of chosen.entries()) {
+        const from = process.hrtime.bigint();
+        const figure = await watched(bench, measurement);
+        windows.push({ name: measurement.name, from, to: process.hrtime.bigint() });
+        series[index]!.figures.push(figure);
+        say(`round ${round}/${options.rounds}  ${measurement.name.padEnd(12)} ${inShort(figure)}`);
+        await sleep(PAUSE_MS);
+      }
+    }
+    await checkBooks(stack, bench.succeeded, say);
+    if (options.profile) {
+      await bench.api.stop(); // that is when the profile is written
+      const loaded = windows.filter(({ name }) => name.startsWith('lane') || name === 'bulk');
+      printProfile(profiles, loaded, say);
+    }
+    return series;
+  } finally {
+    await bench.stop();
+  }
+}
+
+async function watched(bench: Bench, measurement: Measurement): Promise<Series['figures'][number]> {
+  const read = watchCpu(bench.parts);
+  const figure = await measurement.measure();
+  const cores = read?.();
+  return { ...figure, ...(cores && { cores }) };
+}
+
+const isChosen = (name: string, only: string[]) =>
+  only.length === 0 || only.some((wanted) => name === wanted || name.startsWith(`${wanted}/`));
+
+function inShort({ rate, p50, errors }: Figure): string {
+  const parts = [
+    ...(rate === undefined || Number.isNaN(rate) ? [] : [`${rate.toFixed(rate < 100 ? 1 : 0)}/s`]),
+    ...(p50 === undefined ? [] : [`p50 ${p50.toFixed(1)} ms`]),
+    ...(errors ? [`${errors} ERRORS`] : []),
+  ];
+  return parts.join('  ');
+}
+
+/** A fast answer that isn't true is worth nothing: whatever was answered 201 has to be in the books. */
+async function checkBooks(stack: Stack, succeeded: number, say: (line: string) => void): Promise<void> {
+  const client = new pg.Client({ connectionString: stack.postgres.ownerUrl('holdfast_0') });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ completed: string; total: string }>(
+      `select (select count(*) from transactions where type = 'transfer' and status = 'completed') as completed,
+              (select sum(balance) from accounts) as total`,
+    );
+    const { completed, total } = rows[0]!;
+    if (Number(completed) < succeeded || Number(total) !== 0) {
+      throw new Error(
+        `${succeeded} transfers were answered 201, the books have ${completed}; balances sum to ${total}`,
+      );
+    }
+    say(`\n${succeeded} transfers were answered 201; the books have ${completed}, and all balances sum to zero.`);
+  } finally {
+    await client.end();
+  }
+}

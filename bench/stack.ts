@@ -1,0 +1,144 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { loadConfig, type Config } from '../cli/config';
+import { dataFolder, makeFolder, type DataFolder } from '../cli/embedded/data-folder';
+import { guardChild } from '../cli/embedded/guard';
+import { lastLines } from '../cli/embedded/logs';
+import { packageRoot } from '../cli/embedded/package-root';
+import { freePort } from '../cli/embedded/ports';
+import { startPostgres, type RunningPostgres } from '../cli/embedded/postgres';
+import { ensureDatabase, ensureRoles } from '../cli/embedded/postgres-databases';
+import { exitOf, identify, stopProcess } from '../cli/embedded/processes';
+import { newSecrets } from '../cli/embedded/secrets';
+import { startTemporal, type RunningTemporal } from '../cli/embedded/temporal';
+import { withFacts } from '../cli/local-env';
+import { loadLocalSettings } from '../cli/local-settings';
+import { waitUntilHealthy } from '../cli/probes';
+import type { Env } from '../cli/settings';
+import { migrateShard } from '../migrations';
+import { APP_ROLE } from '../cli/embedded/postgres';
+
+const STOPPING = [{ signal: 'SIGTERM', waitMs: 15_000 }] as const;
+
+export interface OurProcess {
+  port: number;
+  pid: number;
+  config: Config;
+  stop(): Promise<void>;
+}
+
+/**
+ * Postgres, Temporal, and as many of our own processes as a measurement wants, on free ports and a data folder of their
+ * own, with the settings that `npm start` gives them. The folder is on the same disk as the clone, since what is measured
+ * includes its fsync.
+ */
+export class Stack {
+  private readonly ours: OurProcess[] = [];
+
+  private constructor(
+    readonly folder: DataFolder,
+    private readonly secrets: ReturnType<typeof newSecrets>,
+    readonly postgres: RunningPostgres,
+    readonly temporal: RunningTemporal,
+  ) {}
+
+  static async start(say: (line: string) => void): Promise<Stack> {
+    const home = path.join(packageRoot(), '.holdfast');
+    const folder = dataFolder(path.join(home, `bench-${process.pid}`));
+    mkdirSync(home, { recursive: true });
+    makeFolder(folder.path);
+    const secrets = newSecrets();
+    say('Starting Postgres and Temporal');
+    const [postgres, temporal] = await Promise.allSettled([
+      startPostgres({
+        dataDir: folder.cluster,
+        port: 0,
+        passwords: secrets.postgres,
+        logFile: folder.log('postgres'),
+        reachableCopies: dataFolder(home).reachableCopies,
+      }),
+      startTemporal({ dbFile: folder.temporalDb, port: 0, logFile: folder.log('temporal'), say }),
+    ]);
+    if (postgres.status === 'fulfilled' && temporal.status === 'fulfilled') {
+      const stack = new Stack(folder, secrets, postgres.value, temporal.value);
+      await ensureRoles(stack.adminUrl, secrets.postgres);
+      return stack;
+    }
+    for (const each of [postgres, temporal]) if (each.status === 'fulfilled') await each.value.stop();
+    removeFolder(folder);
+    throw postgres.status === 'rejected' ? postgres.reason : (temporal as PromiseRejectedResult).reason;
+  }
+
+  get adminUrl(): string {
+    return this.postgres.adminUrl('postgres');
+  }
+
+  /** A database with Holdfast's tables, as shard 0 of 1. */
+  async books(database: string): Promise<string> {
+    await ensureDatabase(this.adminUrl, database);
+    const ownerUrl = this.postgres.ownerUrl(database);
+    await migrateShard({ ownerUrl, appRole: APP_ROLE, shard: 0, shardCount: 1 });
+    return this.postgres.appUrl(database);
+  }
+
+  /** The configuration of processes that serve these books. */
+  configFor(url: string, ports: { api: number; worker: number } = { api: 1, worker: 1 }): { env: Env; config: Config } {
+    const own = Object.entries(process.env).filter(
+      ([name]) => !/^(HOLDFAST_(?!LANE_)|TEMPORAL_|PORT$|HOST$)/.test(name),
+    );
+    const clean = { ...Object.fromEntries(own), HOLDFAST_DATABASE_URLS: url };
+    const env = withFacts(clean, loadLocalSettings({}), {
+      shards: 1,
+      secrets: this.secrets,
+      ports: { postgres: this.postgres.port, temporal: this.temporal.port, temporalUi: 1, ...ports },
+    });
+    // A run may take longer than tokens usually live.
+    const settings = { ...env, HOLDFAST_DATABASE_URLS: url, HOLDFAST_TOKEN_TTL_SECONDS: '86400' };
+    return { env: settings, config: loadConfig(settings) };
+  }
+
+  /** `nodeOptions` go to Node itself, such as those of its profiler. */
+  async run(name: 'api' | 'worker', url: string, nodeOptions: string[] = []): Promise<OurProcess> {
+    const port = await freePort();
+    const { env, config } = this.configFor(url, { api: port, worker: port });
+    const logFile = this.folder.log(`${name}-${port}`);
+    const child = spawnOurs(name, { env, logFile, nodeOptions });
+    const identity = identify(child.pid!);
+    const process = { port, pid: child.pid!, config, stop: () => stopProcess(identity, STOPPING) };
+    this.ours.push(process);
+    const died = exitOf(child).then(() => {
+      throw new Error(`The ${name} ended:\n${lastLines(logFile, 8)}`);
+    });
+    await Promise.race([waitUntilHealthy(name, config), died]);
+    died.catch(() => {}); // a later death shows as errors of the load
+    return process;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.ours.map((each) => each.stop()));
+    await Promise.all([this.temporal.stop(), this.postgres.stop()]);
+    removeFolder(this.folder);
+  }
+}
+
+function spawnOurs(
+  name: string,
+  { env, logFile, nodeOptions }: { env: Env; logFile: string; nodeOptions: string[] },
+): ChildProcess {
+  const log = openSync(logFile, 'a');
+  const main = path.join(packageRoot(), 'dist/cli/main.js');
+  const child = spawn(process.execPath, [...nodeOptions, main, name], {
+    env: { ...env, HOLDFAST_ENV_FILE: '/dev/null' },
+    detached: true, // a Ctrl-C reaches only us, and we stop things in order
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  if (child.pid === undefined) throw new Error(`Node could not be started (${process.execPath})`);
+  guardChild(child.pid, 'SIGTERM');
+  return child;
+}
+
+function removeFolder(folder: DataFolder): void {
+  for (const each of [folder.cluster, folder.path]) rmSync(each, { recursive: true, force: true });
+}
