@@ -1,6 +1,13 @@
 import { heartbeat, sleep } from '@temporalio/activity';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { TASK_QUEUE, transferWorkflowId, workflowTypes, type SweepInput, type SweptShard, type TransferItem } from '../contracts/transfers';
+import {
+  TASK_QUEUE,
+  transferWorkflowId,
+  workflowTypes,
+  type SweepInput,
+  type SweptShard,
+  type TransferItem,
+} from '../contracts/transfers';
 import { openTransactions, type OpenTransaction } from '../ledger/open-transactions';
 import { transferStartOptions } from '../workflows/start-options';
 import type { transfer } from '../workflows';

@@ -14,7 +14,8 @@ export function transferActivities({ shards, onGroupPosted }: ActivityDeps) {
     const result = resultOf(item.id, outcome!);
     // Neither is an outcome that this workflow may end with.
     if (result.status === 'trouble') throw ApplicationFailure.retryable(result.error, 'Trouble');
-    if (result.status === 'conflict') throw ApplicationFailure.nonRetryable('The id belongs to another command', 'Conflict');
+    if (result.status === 'conflict')
+      throw ApplicationFailure.nonRetryable('The id belongs to another command', 'Conflict');
     return result;
   }
 

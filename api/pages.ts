@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { readCursor, writeCursor, type Position } from '../ledger/cursor';
+import { readCursor, writeCursor } from '../ledger/cursor';
 import { spanOf, type Page, type Span } from '../ledger/spans';
 import type { Database } from '../ledger/schema';
 import { invalidRequest } from './validate';

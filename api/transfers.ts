@@ -1,11 +1,10 @@
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import { z } from 'zod';
 import * as schemas from '../contracts/schemas';
 import { parseWalletName, walletName, type WalletName } from '../contracts/ids';
 import { amountMistakes, parseAmount } from '../contracts/money';
 import { isCurrency } from '../contracts/currencies';
 import { isFinal } from '../contracts/statuses';
-import type { FieldMistake } from '../contracts/errors';
 import type { TransferItem } from '../contracts/transfers';
 import { commandHash, transactionId } from '../ledger/identity';
 import { requireCaller, type Caller } from './auth';
@@ -15,6 +14,7 @@ import { Problem, toProblemJson } from './problems';
 import { requestIdOf } from './request-context';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
+import { invalidRequest, requireIdempotencyKey } from './validate';
 import { clearTransactionView } from './views';
 
 const BULK_LIMIT_BYTES = 1024 * 1024;
@@ -76,7 +76,7 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       ],
       async handler({ req, res, body }) {
         const caller = requireCaller(req);
-        const asked = await ask(deps, caller, keyOf(req), body, requestIdOf(req), '');
+        const asked = await ask(deps, caller, requireIdempotencyKey(req), body, requestIdOf(req), '');
         const lane = deps.lanes.forShard(deps.shards.forId(asked.item.id)!.number);
         const wantsAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(req.get('prefer') ?? '');
         const answer = await (wantsAsync ? lane.defer(asked.item) : lane.submit(asked.item)).catch(asProblem);
@@ -104,15 +104,6 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       },
     }),
   ];
-}
-
-function keyOf(req: Request): string {
-  const key = req.get('idempotency-key');
-  if (key === undefined || key === '') throw new Problem('missing_idempotency_key');
-  const parsed = schemas.idempotencyKey.safeParse(key);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map(({ message }) => ({ field: 'header Idempotency-Key', message }));
-  throw new Problem('invalid_request', { errors });
 }
 
 type TransferFields = z.infer<typeof schemas.transferRequest>;
@@ -158,16 +149,14 @@ async function ask(
 }
 
 function readFields(fields: TransferFields, at: string): { from: WalletName; to: WalletName; amountMinor: bigint } {
-  const errors: FieldMistake[] = [];
   const from = parseWalletName(fields.from)!;
   const to = parseWalletName(fields.to)!;
   if (!isCurrency(from.currency)) {
-    throw new Problem('invalid_request', { errors: [{ field: `${at}/from`, message: 'names no ISO 4217 currency' }] });
+    throw invalidRequest([{ field: `${at}/from`, message: 'names no ISO 4217 currency' }]);
   }
   const amount = parseAmount(fields.amount, from.currency);
-  if (amount.ok) return { from, to, amountMinor: amount.amountMinor };
-  errors.push({ field: `${at}/amount`, message: amountMistakes[amount.mistake] });
-  throw new Problem('invalid_request', { errors });
+  if (!amount.ok) throw invalidRequest([{ field: `${at}/amount`, message: amountMistakes[amount.mistake] }]);
+  return { from, to, amountMinor: amount.amountMinor };
 }
 
 async function bulk(

@@ -37,8 +37,8 @@ const TRANSFER = String.raw`
 \set b :b + (case when :b >= :a then 1 else 0 end)
 \set amount random(110, 999)
 begin;
-select balance as balance_a from wallets where id = least(:a, :b) for update;
-select balance as balance_b from wallets where id = greatest(:a, :b) for update;
+select balance as balance_a from wallets where id = least(:a::integer, :b::integer) for update;
+select balance as balance_b from wallets where id = greatest(:a::integer, :b::integer) for update;
 insert into transfers (from_wallet, to_wallet, amount, created_at) values (:a, :b, :amount, now()) returning id as transfer \gset
 update wallets set balance = balance - :amount where id = :a returning balance as after_a \gset
 update wallets set balance = balance + :amount where id = :b returning balance as after_b \gset

@@ -82,26 +82,37 @@ export class Stack {
     return this.postgres.appUrl(database);
   }
 
-  /** The configuration of processes that serve these books. */
-  configFor(url: string, ports: { api: number; worker: number } = { api: 1, worker: 1 }): { env: Env; config: Config } {
+  /** The configuration of a process that serves these books, on this port. */
+  configFor(url: string, port = 1): { env: Env; config: Config } {
     const own = Object.entries(process.env).filter(
       ([name]) => !/^(HOLDFAST_(?!LANE_)|TEMPORAL_|PORT$|HOST$)/.test(name),
     );
-    const clean = { ...Object.fromEntries(own), HOLDFAST_DATABASE_URLS: url };
-    const env = withFacts(clean, loadLocalSettings({}), {
-      shards: 1,
-      secrets: this.secrets,
-      ports: { postgres: this.postgres.port, temporal: this.temporal.port, temporalUi: 1, ...ports },
-    });
-    // A run may take longer than tokens usually live.
-    const settings = { ...env, HOLDFAST_DATABASE_URLS: url, HOLDFAST_TOKEN_TTL_SECONDS: '86400' };
-    return { env: settings, config: loadConfig(settings) };
+    const given = {
+      ...Object.fromEntries(own),
+      HOLDFAST_DATABASE_URLS: url,
+      PORT: String(port),
+      HOLDFAST_WORKER_HEALTH_PORT: String(port),
+      // A run may take longer than tokens usually live.
+      HOLDFAST_TOKEN_TTL_SECONDS: '86400',
+    };
+    const settings = loadLocalSettings({});
+    const ports = { ...settings.ports, postgres: this.postgres.port, temporal: this.temporal.port };
+    const env = withFacts(
+      given,
+      { ...settings, embedded: { postgres: false, temporal: true } },
+      {
+        shards: 1,
+        secrets: this.secrets,
+        ports,
+      },
+    );
+    return { env, config: loadConfig(env) };
   }
 
   /** `nodeOptions` go to Node itself, such as those of its profiler. */
   async run(name: 'api' | 'worker', url: string, nodeOptions: string[] = []): Promise<OurProcess> {
     const port = await freePort();
-    const { env, config } = this.configFor(url, { api: port, worker: port });
+    const { env, config } = this.configFor(url, port);
     const logFile = this.folder.log(`${name}-${port}`);
     const child = spawnOurs(name, { env, logFile, nodeOptions });
     const identity = identify(child.pid!);

@@ -31,7 +31,7 @@ export function localEnv(env: Env): Env {
   return withFacts(env, settings, { shards, secrets, ports: knownPorts(settings, folder) });
 }
 
-export function withFacts(env: Env, { embedded }: LocalSettings, facts: LocalFacts): Env {
+export function withFacts(env: Env, { embedded }: Pick<LocalSettings, 'embedded'>, facts: LocalFacts): Env {
   const { secrets, ports } = facts;
   const url = (role: string, password: string) =>
     shardDatabases(facts.shards)

@@ -30,12 +30,17 @@ const schema = z.object({
 
 export const LOCAL_VARIABLES = Object.keys(schema.shape);
 
+/** A server that isn't given is started here. */
+export function embeddedServers(env: Env): LocalSettings['embedded'] {
+  return { postgres: !env.HOLDFAST_DATABASE_URLS, temporal: !namesTemporalServer(env) };
+}
+
 export function loadLocalSettings(env: Env): LocalSettings {
   const given = withoutEmpty(env);
   const parsed = schema.safeParse(given);
   if (!parsed.success) throw new ConfigError(problemsOf(parsed.error));
   const settings = parsed.data;
-  const embedded = { postgres: !given.HOLDFAST_DATABASE_URLS, temporal: !namesTemporalServer(given) };
+  const embedded = embeddedServers(given);
   const problems = samePorts(settings, embedded);
   if (problems.length > 0) throw new ConfigError(problems);
   return {

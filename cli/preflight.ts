@@ -3,21 +3,32 @@ import { LATEST_MIGRATION } from '../migrations';
 import { loadConfig, type Config } from './config';
 import { newSecrets } from './embedded/secrets';
 import { withFacts } from './local-env';
-import type { LocalSettings } from './local-settings';
+import { embeddedServers, loadLocalSettings, type LocalSettings } from './local-settings';
 import { schemaOf, type Schema } from './migrate';
 import { probePostgres, probeTemporal, type Health } from './probes';
-import type { Env } from './settings';
+import { ConfigError, type ConfigProblem, type Env } from './settings';
 import { UserError } from './user-error';
 
 const PATIENCE_MS = 10_000;
 
-/** Every mistake before anything is started: what the embedded servers will supply is stood in for. */
-export function checkConfiguration(env: Env, settings: LocalSettings): void {
-  if (env.HOLDFAST_ENV === 'production') loadConfig(env);
-  else {
-    const ports = { postgres: 1, temporal: 1, temporalUi: 1 };
-    loadConfig(withFacts(env, settings, { shards: 1, secrets: newSecrets(), ports }));
-  }
+/** Every mistake at once, before anything is started: what the embedded servers will supply is stood in for. */
+export function checkedSettings(env: Env): LocalSettings {
+  const problems = new Map<string, ConfigProblem>();
+  const collect = <T>(load: () => T): T | undefined => {
+    try {
+      return load();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      for (const problem of error.problems) problems.set(`${problem.variable} ${problem.message}`, problem);
+      return undefined;
+    }
+  };
+  const settings = collect(() => loadLocalSettings(env));
+  const standIns = { shards: 1, secrets: newSecrets(), ports: { postgres: 1, temporal: 1, temporalUi: 1 } };
+  const production = env.HOLDFAST_ENV === 'production';
+  collect(() => loadConfig(production ? env : withFacts(env, { embedded: embeddedServers(env) }, standIns)));
+  if (settings === undefined || problems.size > 0) throw new ConfigError([...problems.values()]);
+  return settings;
 }
 
 /** What `api` and `worker` need before they can begin. Each failure is one sentence and what to do. */

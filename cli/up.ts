@@ -15,10 +15,10 @@ import { ensureSecrets } from './embedded/secrets';
 import { startTemporal } from './embedded/temporal';
 import { findTemporal } from './embedded/temporal-cli';
 import { shardDatabases, withFacts, withOwnPorts, type LocalFacts } from './local-env';
-import { loadLocalSettings, type LocalSettings } from './local-settings';
+import type { LocalSettings } from './local-settings';
 import { migrate } from './migrate';
 import { waitUntilHealthy } from './probes';
-import { checkConfiguration, requireServers } from './preflight';
+import { checkedSettings, requireServers } from './preflight';
 import type { Env } from './settings';
 import { forgetState, leftOver, PROCESS_NAMES, readState, writeState, type ProcessName, type State } from './state';
 import { Supervisor, type Running } from './supervisor';
@@ -34,8 +34,7 @@ type UpFacts = LocalFacts & { ports: { api: number; worker: number } };
 
 /** Runs everything on one machine, until a signal stops it. Resolves with the exit code. */
 export async function up(env: Env): Promise<number> {
-  const settings = loadLocalSettings(env);
-  checkConfiguration(env, settings);
+  const settings = checkedSettings(env);
   makeFolder(settings.dataDir);
   const folder = dataFolder(settings.dataDir);
   const lock = takeLock(folder.lock, folder.path);

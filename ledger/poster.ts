@@ -147,7 +147,10 @@ export class Poster {
     } catch (error) {
       if (isPassing(error)) throw error;
       if (commands.length === 1) {
-        this.options.log.error({ err: error, shard: this.options.shard, command: commands[0]!.kind }, 'a command failed');
+        this.options.log.error(
+          { err: error, shard: this.options.shard, command: commands[0]!.kind },
+          'a command failed',
+        );
         return [{ kind: 'trouble', error: error instanceof Error ? error.message : String(error) }];
       }
       const middle = Math.ceil(commands.length / 2);

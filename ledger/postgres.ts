@@ -11,12 +11,16 @@ export const valueTypes: pg.CustomTypesConfig = {
 /** Postgres codes that say the server is away, stopping, or cut us off: the database is not reachable just now. */
 const UNREACHABLE = new Set([
   '08000', // connection_exception
+  '08001', // sqlclient_unable_to_establish_sqlconnection
+  '08004', // sqlserver_rejected_establishment_of_sqlconnection
   '08003', // connection_does_not_exist
   '08006', // connection_failure
   '53300', // too_many_connections
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+  '25006', // read_only_sql_transaction: a primary that has become a standby
   '25P03', // idle_in_transaction_session_timeout
   '25P04', // transaction_timeout
   'ECONNREFUSED',
@@ -26,6 +30,7 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENOTFOUND',
+  'EAI_AGAIN',
 ]);
 
 /** Codes after which the same batch may simply be tried again. */
@@ -44,7 +49,10 @@ export function isUnreachable(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) return UNREACHABLE.has(code);
   // The driver's own errors carry no code.
-  return error instanceof Error && /connection (terminated|error|timeout|ended)|not queryable|timeout expired/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /connection (terminated|error|timeout|ended)|not queryable|timeout (expired|exceeded)/i.test(error.message)
+  );
 }
 
 /** The outcome of a batch that failed this way is unknown or nothing: ask again, since every command is idempotent. */

@@ -1,5 +1,11 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import { searchAttributes, SWEEP_SCHEDULE_ID, TASK_QUEUE, workflowTypes, type SweepInput } from '../contracts/transfers';
+import {
+  searchAttributes,
+  SWEEP_SCHEDULE_ID,
+  TASK_QUEUE,
+  workflowTypes,
+  type SweepInput,
+} from '../contracts/transfers';
 import type { Logger } from '../ledger/log';
 import type { Temporal } from './temporal';
 
@@ -28,7 +34,10 @@ async function ensureSearchAttributes({ connection, namespace }: Temporal): Prom
   });
 }
 
-async function ensureSweep({ client }: Temporal, { everyMs, input }: { everyMs: number; input: SweepInput }): Promise<void> {
+async function ensureSweep(
+  { client }: Temporal,
+  { everyMs, input }: { everyMs: number; input: SweepInput },
+): Promise<void> {
   const spec = { intervals: [{ every: everyMs }] };
   const action = {
     type: 'startWorkflow' as const,
@@ -53,7 +62,9 @@ export function keepEnsuring(
   log: Logger,
 ): () => void {
   const again = () =>
-    void ensureTemporal(temporal, sweep).catch((err: unknown) => log.warn({ err }, 'Temporal could not be looked after'));
+    void ensureTemporal(temporal, sweep).catch((err: unknown) =>
+      log.warn({ err }, 'Temporal could not be looked after'),
+    );
   const timer = setInterval(again, AGAIN_AFTER_MS);
   return () => clearInterval(timer);
 }

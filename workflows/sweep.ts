@@ -24,6 +24,8 @@ export async function sweep(input: SweepInput): Promise<SweptShard[]> {
       })),
     ),
   );
-  setCurrentDetails(swept.map((each) => `- shard ${each.shard}: looked at ${each.looked}, restarted ${each.restarted}`).join('\n'));
+  setCurrentDetails(
+    swept.map((each) => `- shard ${each.shard}: looked at ${each.looked}, restarted ${each.restarted}`).join('\n'),
+  );
   return swept;
 }

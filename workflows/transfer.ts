@@ -71,7 +71,8 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
         await needAttention(error);
       }
       await condition(() => retryAsked || cancelAsked, settings.slowBeatMs);
-      if (workflowInfo().continueAsNewSuggested && !cancelAsked) await continueAsNew<typeof transfer>({ item, settings });
+      if (workflowInfo().continueAsNewSuggested && !cancelAsked)
+        await continueAsNew<typeof transfer>({ item, settings });
     }
   });
 

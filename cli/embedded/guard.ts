@@ -8,7 +8,7 @@ let guard: ChildProcess | undefined;
 /** The one guard of this process, started when it is first needed; it ends by itself when we do. */
 function pipe(): NodeJS.WritableStream {
   if (guard === undefined || guard.exitCode !== null) {
-    guard = spawn(process.execPath, [path.join(packageRoot(), 'cli/embedded/guard.mjs')], {
+    guard = spawn(process.execPath, [path.join(packageRoot(), 'cli/embedded/guard-process.mjs')], {
       stdio: ['pipe', 'ignore', 'ignore'],
       detached: true, // a Ctrl-C in the terminal must not reach it
       env: { ...process.env, NODE_OPTIONS: '' },

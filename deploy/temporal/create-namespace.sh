@@ -4,7 +4,7 @@
 set -eu
 
 # How long closed workflows can still be looked at. The books need none of them.
-retention=${TEMPORAL_RETENTION:-7d}
+retention=7d
 
 tries=60
 until temporal operator cluster health; do
@@ -16,8 +16,9 @@ until temporal operator cluster health; do
   sleep 1
 done
 
-if temporal operator namespace describe >/dev/null 2>&1; then
+# Named on the command line: these commands take no notice of the variable.
+if temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; then
   echo "The namespace $TEMPORAL_NAMESPACE is there already."
 else
-  temporal operator namespace create --retention "$retention"
+  temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$retention"
 fi

@@ -163,11 +163,14 @@ export class TestApi {
 }
 
 /** For tests that move nothing through the lane: whoever touches it finds out at once. */
-const NO_LANES = new Proxy({}, {
-  get: (_target, name) => {
-    throw new Error(`This test has no lanes, but something wanted lanes.${String(name)}`);
+const NO_LANES = new Proxy(
+  {},
+  {
+    get: (_target, name) => {
+      throw new Error(`This test has no lanes, but something wanted lanes.${String(name)}`);
+    },
   },
-}) as Lanes;
+) as Lanes;
 
 async function readBody(response: Response): Promise<unknown> {
   const text = await response.text();

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
 import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
+import { checkedSettings } from '../../cli/preflight';
 import { ConfigError, type Env } from '../../cli/settings';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
 
@@ -35,7 +36,7 @@ test('a complete environment becomes a typed configuration, with the defaults of
     http: { host: '127.0.0.1', port: 3000 },
     shards: [{ url: 'postgres://app:secret@db0/holdfast_0' }, { url: 'postgres://app:secret@db1/holdfast_1' }],
     temporal: { address: 'temporal:7233', namespace: 'default', connectionOptions: { address: 'temporal:7233' } },
-    lane: { deadlineMs: 5000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 4 },
+    lane: { deadlineMs: 5000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8 },
     transfers: { attentionAfterMs: 60_000, slowBeatMs: 60_000, groupMaxAgeMs: 30_000 },
     sweep: { everyMs: 30_000, youngMs: 15_000 },
     tokenTtlSeconds: 3600,
@@ -140,6 +141,12 @@ test('two of our own servers can not share a port; any number of them can pick a
   expect(variables({ PORT: '7233' }, loadLocalSettings)).toEqual(['HOLDFAST_TEMPORAL_PORT']);
   expect(variables({ PORT: '7233', TEMPORAL_ADDRESS: 't:1' }, loadLocalSettings)).toEqual([]);
   expect(variables({ PORT: '0', HOLDFAST_POSTGRES_PORT: '0' }, loadLocalSettings)).toEqual([]);
+});
+
+test('`holdfast up` reports mistakes in its own settings and in those of the processes it starts together, each once', () => {
+  const env = { PORT: 'abc', HOLDFAST_SHARDS: '0', HOLDFAST_LANE_MAX_GROUP: '0' };
+  expect(variables(env, checkedSettings).sort()).toEqual(['HOLDFAST_LANE_MAX_GROUP', 'HOLDFAST_SHARDS', 'PORT']);
+  expect(checkedSettings({}).embedded).toEqual({ postgres: true, temporal: true });
 });
 
 test('.env.example lists every setting, and no other', () => {

@@ -4,7 +4,7 @@ import { errorCatalogue } from '../../contracts/errors';
 
 const page = readFileSync(path.join(__dirname, '../../docs/errors.md'), 'utf8');
 
-const documented = [...page.matchAll(/^\| `(\w+)` \| (\d{3}) \| (yes|no) \| (.+?) \| (.+?) \|$/gm)].map(
+const documented = [...page.matchAll(/^\| `(\w+)` +\| (\d{3}) +\| (yes|no) +\| (\S.*?) +\| (\S.*?) +\|$/gm)].map(
   ([, code, status, again, meaning, whatToDo]) => ({ code, status: Number(status), again, meaning, whatToDo }),
 );
 

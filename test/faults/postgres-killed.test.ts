@@ -1,0 +1,29 @@
+import { checkBooks } from '../support/final-checks';
+import { Load } from '../support/load';
+import { makePeople } from '../support/people';
+import { report } from '../support/report';
+import { Stack } from '../support/stack';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await Stack.start();
+});
+afterAll(() => stack?.stop());
+
+test('Postgres killed in mid-load and started again: every key ends as one transaction, and sums hold', async () => {
+  const people = await makePeople(stack, 50);
+  const load = new Load({ people, urls: [stack.apis[0]!.url], clients: 64, transfers: 1_500 });
+  const running = load.run();
+
+  for (const at of [400, 900]) {
+    await load.reached(at);
+    await stack.killPostgres();
+    await stack.startPostgres();
+  }
+
+  await running;
+  report(load);
+  expect(load.wrongs).toEqual([]);
+  expect(load.told.size).toBe(1_500);
+  await checkBooks(stack, { people, told: load.told });
+});

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import type { Worker } from '@temporalio/worker';
+import pino from 'pino';
+import { createActivities } from '../../activities';
+import { Lanes, type LaneSettings } from '../../api/lane';
+import { LANE_TASK_QUEUE, TASK_QUEUE, transferWorkflowId, type TransferSettings } from '../../contracts/transfers';
+import { transactionId } from '../../ledger/identity';
+import { Names } from '../../ledger/names';
+import { openShards, type Shards } from '../../ledger/shards';
+import { createWorker } from '../../worker';
+import { ensureTemporal } from '../../worker/ensure';
+import { connectTemporal, type Temporal } from '../../worker/temporal';
+import { TestApi, type Answer, type TestUser } from './api';
+import { cloneDatabase, type TestDatabase } from './database';
+import { eventually } from './eventually';
+
+export interface HoldfastOptions {
+  lane?: Partial<LaneSettings>;
+  transfers?: Partial<TransferSettings>;
+  /** Where Temporal and Postgres are found, when something stands before them. */
+  temporalAddress?: string;
+  databaseUrl?: (database: TestDatabase) => Promise<string>;
+  /** How long a post may wait for its shard. */
+  patienceMs?: number;
+  /** Whether a group's outcomes reach the waiting requests in-process; otherwise only through Temporal. */
+  deliver?: boolean;
+  workers?: boolean;
+}
+
+export interface Fields {
+  from: string;
+  to: string;
+  amount: string;
+  message?: string;
+}
+
+export const SWEEP_EVERY_MS = 3_600_000;
+
+/**
+ * An API process and a worker process in one: the API over HTTP, its lanes, and workers of both task queues, on a
+ * database and in a Temporal namespace of their own, so that test files neither see nor serve each other's work.
+ */
+export class TestHoldfast {
+  private working: { worker: Worker; running: Promise<void> }[] = [];
+
+  private constructor(
+    readonly api: TestApi,
+    /** What a person or another service sees of Temporal, whatever becomes of our own connection. */
+    readonly outside: TestWorkflowEnvironment,
+    readonly temporal: Temporal,
+    readonly shards: Shards,
+    readonly lanes: Lanes,
+    /** Read at each use: a test may change them. */
+    readonly lane: LaneSettings,
+    readonly transfers: TransferSettings,
+    private readonly deliver: boolean,
+  ) {}
+
+  static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
+    const address = process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']!;
+    const log = pino({ level: process.env['HOLDFAST_TEST_LOG'] ?? 'silent' });
+    const database = await cloneDatabase();
+    const url = (await options.databaseUrl?.(database)) ?? database.appUrl;
+    const shards = openShards({ urls: [url], log, patienceMs: options.patienceMs ?? 3_000 });
+    const namespace = `test-${randomUUID()}`;
+    const connectionOptions = { address: options.temporalAddress ?? address };
+    const temporal = await connectTemporal({ connectionOptions, namespace, log });
+    const outside = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
+    await makeNamespace(outside, namespace);
+
+    const lane = { deadlineMs: 5_000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8, ...options.lane };
+    const transfers = { groupMaxAgeMs: 4_000, attentionAfterMs: 1_000, slowBeatMs: 600_000, ...options.transfers };
+    const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers });
+    const deps = { shards, log, names: new Names(shards) };
+    const api = await TestApi.start({ lanes, database, deps });
+    const all = new TestHoldfast(api, outside, temporal, shards, lanes, lane, transfers, options.deliver ?? true);
+    await ensureTemporal(temporal, all.sweepSettings());
+    if (options.workers ?? true) await all.startWorkers();
+    return all;
+  }
+
+  async close(): Promise<void> {
+    await this.lanes.drain();
+    await this.stopWorkers();
+    await this.temporal.connection.close();
+    await this.outside.teardown();
+    await this.api.close();
+  }
+
+  /** As the API's own worker, and as a worker process. */
+  async startWorkers(taskQueues = [LANE_TASK_QUEUE, TASK_QUEUE]): Promise<void> {
+    const onGroupPosted = this.deliver ? this.lanes.deliver.bind(this.lanes) : undefined;
+    const { client } = this.temporal;
+    const activities = createActivities({ shards: this.shards, client, log: this.api.deps.log, onGroupPosted });
+    for (const taskQueue of taskQueues) {
+      const worker = await createWorker({ ...this.temporal, taskQueue, activities });
+      this.working.push({ worker, running: worker.run() });
+    }
+  }
+
+  async stopWorkers(): Promise<void> {
+    const { working } = this;
+    this.working = [];
+    for (const { worker } of working) worker.shutdown();
+    await Promise.all(working.map(({ running }) => running));
+  }
+
+  sweepSettings() {
+    return { everyMs: SWEEP_EVERY_MS, input: { shards: 1, youngMs: 0, settings: this.transfers } };
+  }
+
+  get database(): TestDatabase {
+    return this.api.database;
+  }
+
+  transfer(user: TestUser, key: string, fields: Fields, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.api.post('/v1/transfers', fields, user.token, { 'idempotency-key': key, ...headers });
+  }
+
+  async bulk(user: TestUser, transfers: (Fields & { idempotencyKey: string })[]): Promise<Answer> {
+    return this.api.post('/v1/transfers/bulk', { transfers }, user.token);
+  }
+
+  /** Two users of their own for a test, each with an SGD wallet, the first with money. */
+  async pair(name: string, amount = '100.00'): Promise<[TestUser, TestUser]> {
+    const [one, other] = await Promise.all([
+      this.api.newUser(`${name}_a`, { wallets: ['SGD'], name: 'Personal Name' }),
+      this.api.newUser(`${name}_b`, { wallets: ['SGD'], name: 'Personal Name' }),
+    ]);
+    await this.api.fund(one.username, 'SGD', amount);
+    return [one, other];
+  }
+
+  async balance(user: TestUser, currency = 'SGD'): Promise<string> {
+    const { status, body } = await this.api.get(`/v1/wallets/${user.username}.${currency}`, user.token);
+    expect(status).toBe(200);
+    return body.balance as string;
+  }
+
+  /** The transaction with its timeline, as its sender reads it. */
+  async read(user: TestUser, id: string): Promise<Answer['body']> {
+    const { status, body } = await this.api.get(`/v1/transactions/${id}`, user.token);
+    expect({ id, status }).toEqual({ id, status: 200 });
+    return body;
+  }
+
+  async becomes(user: TestUser, id: string, status: string, withinMs?: number): Promise<Answer['body']> {
+    return eventually(
+      async () => {
+        const transaction = await this.read(user, id);
+        expect(transaction.status).toBe(status);
+        return transaction;
+      },
+      { withinMs },
+    );
+  }
+
+  /** How often money moved for a transaction: never, or by its two entries. */
+  async entriesOf(id: string): Promise<number> {
+    const { db } = this.shards.shard(0);
+    return (await db.selectFrom('entries').select('index').where('transaction_id', '=', id).execute()).length;
+  }
+
+  row(id: string) {
+    const { db } = this.shards.shard(0);
+    return db.selectFrom('transactions').selectAll().where('id', '=', id).executeTakeFirst();
+  }
+
+  idOf(user: TestUser, key: string): string {
+    return transactionId(user.userId, key);
+  }
+
+  /** The workflow of one transfer, as a person at the Web UI has it. */
+  workflowOf(id: string) {
+    return this.outside.client.workflow.getHandle(transferWorkflowId(id));
+  }
+}
+
+/** The server's front door learns of a new namespace a moment after it was registered. */
+async function makeNamespace({ client }: TestWorkflowEnvironment, namespace: string): Promise<void> {
+  await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 } });
+  await eventually(() => client.workflow.count(), { withinMs: 20_000 });
+}
+
+export const walletOf = (user: TestUser, currency = 'SGD') => `${user.username}.${currency}`;

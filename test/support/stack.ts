@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { dataFolder } from '../../cli/embedded/data-folder';
+import { forgetChild, guardChild } from '../../cli/embedded/guard';
+import { packageRoot } from '../../cli/embedded/package-root';
+import { freePort } from '../../cli/embedded/ports';
+import { APP_ROLE, startPostgres, type RunningPostgres } from '../../cli/embedded/postgres';
+import { ensureDatabase, ensureRoles } from '../../cli/embedded/postgres-databases';
+import { exitOf, identify, stopProcess } from '../../cli/embedded/processes';
+import { startTemporal, type RunningTemporal } from '../../cli/embedded/temporal';
+import { findTemporal } from '../../cli/embedded/temporal-cli';
+import { answers } from '../../cli/embedded/temporal-client';
+import { migrateShard } from '../../migrations';
+import { StackProcess } from './stack-process';
+
+// Jest finds guard.mjs where the code means guard.ts: `moduleFileExtensions` with ts first would do instead of this.
+jest.mock('../../cli/embedded/guard', (): unknown => jest.requireActual('../../cli/embedded/guard.ts'));
+
+const DATABASE = 'holdfast_0';
+const PASSWORDS = { admin: 'admin', owner: 'owner', app: 'app' };
+const SECRETS = {
+  HOLDFAST_TOKEN_KEY: 'a key for the tokens of fault tests, long enough',
+  HOLDFAST_COMMAND_KEY: 'a key for the hashes of commands in fault tests',
+  HOLDFAST_SEAL_KEYS: `test:${Buffer.alloc(32, 5).toString('base64')}`,
+};
+/** Faults are over in seconds here, so what waits for minutes elsewhere waits for seconds. */
+const PATIENCE = {
+  HOLDFAST_SWEEP_EVERY_MS: '2000',
+  HOLDFAST_SWEEP_YOUNG_MS: '2000',
+  HOLDFAST_ATTENTION_AFTER_MS: '10000',
+  HOLDFAST_SLOW_BEAT_MS: '2000',
+  HOLDFAST_GROUP_MAX_AGE_MS: '10000',
+};
+
+/** Postgres, Temporal, and any number of API and worker processes, on free ports with a data folder of their own. */
+export class Stack {
+  readonly secrets = SECRETS;
+  readonly processes: StackProcess[] = [];
+  postgres!: RunningPostgres;
+  temporal!: RunningTemporal;
+  private readonly ports = { postgres: 0, temporal: 0 };
+  private connection: Connection | undefined;
+
+  private constructor(readonly folder: string) {}
+
+  static async start({ apis = 1, workers = 1 }: { apis?: number; workers?: number } = {}): Promise<Stack> {
+    const folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-stack-'));
+    chmodSync(folder, 0o711); // as root, Postgres runs as a user who has to get in
+    const stack = new Stack(folder);
+    try {
+      await Promise.all([stack.startPostgres(), stack.startTemporal()]);
+      await stack.prepareBooks();
+      const starting = Array.from({ length: workers }, () => stack.addWorker());
+      await Promise.all([...starting, ...Array.from({ length: apis }, () => stack.addApi())]);
+    } catch (error) {
+      await stack.stop();
+      throw error;
+    }
+    return stack;
+  }
+
+  get apis(): StackProcess[] {
+    return this.processes.filter(({ command }) => command === 'api');
+  }
+
+  get workers(): StackProcess[] {
+    return this.processes.filter(({ command }) => command === 'worker');
+  }
+
+  get appUrl(): string {
+    return this.postgres.appUrl(DATABASE);
+  }
+
+  addApi(env: Record<string, string> = {}): Promise<StackProcess> {
+    return this.add('api', 'PORT', env);
+  }
+
+  addWorker(env: Record<string, string> = {}): Promise<StackProcess> {
+    return this.add('worker', 'HOLDFAST_WORKER_HEALTH_PORT', env);
+  }
+
+  private async add(command: 'api' | 'worker', portName: string, more: Record<string, string>): Promise<StackProcess> {
+    const port = await freePort();
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|TEMPORAL_|PORT$|HOST$)/.test(name));
+    const log = path.join(this.folder, `${command}-${randomBytes(3).toString('hex')}.log`);
+    const env = {
+      ...Object.fromEntries(inherited),
+      ...SECRETS,
+      ...PATIENCE,
+      HOLDFAST_DATA_DIR: path.join(this.folder, 'none'),
+      HOLDFAST_ENV_FILE: os.devNull,
+      HOLDFAST_DATABASE_URLS: this.appUrl,
+      TEMPORAL_ADDRESS: this.temporal.address,
+      [portName]: String(port),
+      ...more,
+    };
+    const added = new StackProcess(command, `http://127.0.0.1:${port}`, log, env);
+    this.processes.push(added);
+    await added.start();
+    return added;
+  }
+
+  async startPostgres(): Promise<void> {
+    this.ports.postgres ||= await freePort();
+    const { reachableCopies } = dataFolder(path.join(packageRoot(), '.holdfast'));
+    this.postgres = await startPostgres({
+      dataDir: path.join(this.folder, 'postgres'),
+      port: this.ports.postgres,
+      passwords: PASSWORDS,
+      logFile: path.join(this.folder, 'postgres.log'),
+      reachableCopies,
+      durable: false, // the machine is not killed here, only processes
+    });
+  }
+
+  /** Every process of it at once, so that nothing is put in order. */
+  async killPostgres(): Promise<void> {
+    const { pid } = this.postgres;
+    for (const each of [pid, ...childrenOf(pid)]) killQuietly(each);
+    await this.postgres.exited;
+  }
+
+  async startTemporal(): Promise<void> {
+    this.ports.temporal ||= await freePort();
+    const logFile = path.join(this.folder, 'temporal.log');
+    this.temporal = await startTemporal({ dbFile: this.temporalFile, port: this.ports.temporal, logFile });
+  }
+
+  /** A Temporal that knows nothing of Holdfast: no search attributes, which `startTemporal` would have registered. */
+  async startStrangeTemporal(): Promise<void> {
+    const { port } = this.temporal;
+    const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--headless'];
+    const log = openSync(path.join(this.folder, 'temporal.log'), 'a');
+    const child = spawn(await findTemporal(), [...args, '--log-level', 'error', '--db-filename', this.temporalFile], {
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    const pid = child.pid!;
+    guardChild(pid, 'SIGKILL');
+    const exited = exitOf(child);
+    void exited.then(() => forgetChild(pid));
+    const identity = identify(pid);
+    this.temporal = { ...this.temporal, pid, exited, stop: () => stopProcess(identity, []) };
+    const server = { connectionOptions: { address: this.temporal.address }, namespace: 'default' };
+    await until('Temporal to answer', () => answers(server));
+  }
+
+  async killTemporal(): Promise<void> {
+    killQuietly(this.temporal.pid);
+    await this.temporal.exited;
+  }
+
+  wipeTemporal(): void {
+    for (const end of ['', '-wal', '-shm']) rmSync(this.temporalFile + end, { force: true });
+  }
+
+  async client(): Promise<Client> {
+    this.connection ??= await Connection.connect({ address: this.temporal.address });
+    return new Client({ connection: this.connection });
+  }
+
+  /** Everything this started, also when a test has failed; logs stay where HOLDFAST_KEEP_LOGS asks for them. */
+  async stop(): Promise<void> {
+    await this.connection?.close();
+    await Promise.all(this.processes.map((each) => each.kill('SIGKILL')));
+    await Promise.all([this.temporal?.stop(), this.postgres?.stop()]);
+    if (!process.env.HOLDFAST_KEEP_LOGS) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private get temporalFile(): string {
+    return path.join(this.folder, 'temporal.sqlite');
+  }
+
+  private async prepareBooks(): Promise<void> {
+    const adminUrl = this.postgres.adminUrl('postgres');
+    await ensureRoles(adminUrl, PASSWORDS);
+    await ensureDatabase(adminUrl, DATABASE);
+    await migrateShard({ ownerUrl: this.postgres.ownerUrl(DATABASE), appRole: APP_ROLE, shard: 0, shardCount: 1 });
+  }
+}
+
+export async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 90_000): Promise<void> {
+  for (const giveUpAt = Date.now() + withinMs; !(await isSo()); await sleep(50)) {
+    if (Date.now() > giveUpAt) throw new Error(`waited ${withinMs} ms for ${what}, in vain`);
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It ended by itself a moment before.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function childrenOf(parent: number): number[] {
+  if (!existsSync('/proc/self/stat')) return []; // not Linux: a postmaster's children end when it does
+  const isChild = (pid: string) => {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+    } catch {
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isChild(name))
+    .map(Number);
+}
