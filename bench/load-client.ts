@@ -25,6 +25,7 @@ export class LoadClient {
   constructor(
     private readonly port: number,
     private readonly traffic: Traffic,
+    private readonly restMs = 0,
   ) {}
 
   async run(clients: number, warmUpMs: number, runMs: number): Promise<LoadResult> {
@@ -75,7 +76,8 @@ export class LoadClient {
         if (answer === undefined) return;
         unread = undefined;
         this.answered(answer, sentAt, from, until);
-        send();
+        if (this.restMs > 0) setTimeout(send, this.restMs);
+        else send();
       });
       socket.once('error', reject);
       socket.once('close', () => {

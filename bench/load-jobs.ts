@@ -9,6 +9,8 @@ export interface Payer {
 export interface LoadJob {
   port: number;
   clients: number;
+  /** How long each client rests between an answer and its next request. */
+  restMs?: number;
   warmUpMs: number;
   runMs: number;
   payers: Payer[];

@@ -3,5 +3,5 @@ import { LoadClient } from './load-client';
 import { trafficOf, type LoadJob, type LoadResult } from './load-jobs';
 
 answerJobs<LoadJob, LoadResult>((job) =>
-  new LoadClient(job.port, trafficOf(job)).run(job.clients, job.warmUpMs, job.runMs),
+  new LoadClient(job.port, trafficOf(job), job.restMs).run(job.clients, job.warmUpMs, job.runMs),
 );

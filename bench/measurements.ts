@@ -24,6 +24,8 @@ export interface Measurement {
 }
 
 const WARM_UP_MS = 700;
+/** Long enough that what the one before set going is over. */
+const REST_MS = 100;
 const EMPTY_IN_FLIGHT = 32;
 const LANE_CLIENTS = [1, 16, 64, 256];
 const BULK = { clients: 4, size: 500 };
@@ -95,20 +97,23 @@ export class Bench {
   measurements(seconds: number): Measurement[] {
     const { load, temporal, express, poster } = this.children;
     const time = { warmUpMs: WARM_UP_MS, runMs: seconds * 1000 };
-    const lane = async (clients: number, kind: LoadJob['kind']): Promise<Figure> => {
-      const result = await load.ask({ port: this.api.port, clients, payers: this.customers, kind, ...time });
+    const lane = async (clients: number, kind: LoadJob['kind'], restMs?: number): Promise<Figure> => {
+      const result = await load.ask({ port: this.api.port, clients, restMs, payers: this.customers, kind, ...time });
       this.succeeded += result.all;
       return result;
     };
+    const start = async (restMs: number): Promise<Figure> => {
+      const { p50, p99 } = await temporal.ask({ name: 'start', restMs, ...time });
+      return { p50, p99 };
+    };
     const list: Measurement[] = [
+      { name: 'start', what: 'StartWorkflow, alone', measure: () => start(REST_MS) },
       {
-        name: 'start',
-        what: 'StartWorkflow, one at a time',
-        measure: async () => {
-          const { p50, p99 } = await temporal.ask({ name: 'start', ...time });
-          return { p50, p99 };
-        },
+        name: 'lane/alone',
+        what: 'a transfer over HTTP, alone',
+        measure: async () => ({ ...(await lane(1, { name: 'transfer' }, REST_MS)), rate: undefined }),
       },
+      { name: 'start/loop', what: 'StartWorkflow, one after another', measure: () => start(0) },
       {
         name: 'empty',
         what: `empty workflows, ${EMPTY_IN_FLIGHT} in flight`,

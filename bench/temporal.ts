@@ -1,12 +1,15 @@
-import { Client } from '@temporalio/client';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { Client, type WorkflowHandle } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { answerJobs } from './child';
 import type { empty } from './empty-workflow';
 import { percentile } from './stats';
 
 export type TemporalJob =
-  | { name: 'start'; warmUpMs: number; runMs: number }
+  /** Starts, one after another; each waits `restMs` after the answer to the one before. */
+  | { name: 'start'; restMs: number; warmUpMs: number; runMs: number }
+  /** Whole workflows, so many at once. */
   | { name: 'empty'; inFlight: number; warmUpMs: number; runMs: number };
 
 /** Of `start`: answers and their times; of `empty`: workflows completed. */
@@ -19,7 +22,8 @@ export interface TemporalResult {
 const TASK_QUEUE = 'bench-empty';
 
 async function prepare() {
-  Runtime.install({ shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
+  const logger = new DefaultLogger('ERROR');
+  Runtime.install({ logger, shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
   const connection = await NativeConnection.connect({ address: process.env.BENCH_TEMPORAL_ADDRESS! });
   const worker = await Worker.create({
     connection,
@@ -47,17 +51,18 @@ function startEmpty(client: Client) {
   });
 }
 
-/** One start at a time, each alone: the next one waits until its workflow is over, which isn't measured. */
-async function startLatency(client: Client, warmUpMs: number, runMs: number): Promise<TemporalResult> {
+async function startLatency(client: Client, restMs: number, warmUpMs: number, runMs: number): Promise<TemporalResult> {
   const from = performance.now() + warmUpMs;
   const until = from + runMs;
   const latencies: number[] = [];
+  let last: WorkflowHandle | undefined;
   while (performance.now() < until) {
     const began = performance.now();
-    const handle = await startEmpty(client);
+    last = await startEmpty(client);
     if (began >= from) latencies.push(performance.now() - began);
-    await handle.result();
+    if (restMs > 0) await sleep(restMs);
   }
+  await last?.result(); // whoever measures next finds the server at rest
   return { rate: NaN, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99) };
 }
 
@@ -82,7 +87,7 @@ async function emptyRate(client: Client, inFlight: number, warmUpMs: number, run
 answerJobs<TemporalJob, TemporalResult>(
   async (job) => {
     const { client } = await prepared;
-    if (job.name === 'start') return startLatency(client, job.warmUpMs, job.runMs);
+    if (job.name === 'start') return startLatency(client, job.restMs, job.warmUpMs, job.runMs);
     return emptyRate(client, job.inFlight, job.warmUpMs, job.runMs);
   },
   async () => (await prepared).stop(),

@@ -1,5 +1,5 @@
 import type { AccountId, TransactionId, UserId } from '../contracts/ids';
-import type { Refusal, TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
+import type { TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
 
 /** What a transaction is, fixed when it is first written down. */
 export interface TransactionFacts {
@@ -51,7 +51,8 @@ export interface TransactionOutcome {
   kind: 'transaction';
   id: TransactionId;
   status: TransactionStatus;
-  reason: Refusal | string | null;
+  /** A Refusal when rejected; otherwise why it was cancelled or needs attention. */
+  reason: string | null;
   createdAt: Date;
   completedAt: Date | null;
   /** The transaction had been written down before this command came. */

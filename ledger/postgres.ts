@@ -4,9 +4,13 @@ const INT8 = 20;
 
 /** How every connection to the books reads values: Postgres's bigint is JavaScript's, never a float. */
 export const valueTypes: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format: 'text' | 'binary' = 'text') =>
-    oid === INT8 && format === 'text' ? BigInt : pg.types.getTypeParser(oid, format as 'text')) as never,
+  getTypeParser: (oid, format) =>
+    oid === INT8 && format !== 'binary' ? (BigInt as (text: string) => bigint) : standardParser(oid, format),
 };
+
+function standardParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
+  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
+}
 
 /** Postgres codes that say the server is away, stopping, or cut us off: the database is not reachable just now. */
 const UNREACHABLE = new Set([

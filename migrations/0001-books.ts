@@ -80,9 +80,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       check ((status in ('completed', 'rejected', 'cancelled')) = (final_block is not null))
     ) with (fillfactor = 90);
     create unique index transactions_created on transactions (created_block, created_index);
-    create index transactions_from on transactions (from_account, created_block desc, created_index desc);
-    create index transactions_to on transactions (to_account, created_block desc, created_index desc)
-      where status = 'completed';
+    -- One direction for all columns of these: pages compare and order by all three, which no other index can give.
+    create index transactions_from on transactions (from_account, created_block, created_index);
+    create index transactions_unmoved on transactions (from_account, created_block, created_index)
+      where status <> 'completed';
+    create index transactions_to on transactions (to_account, created_block, created_index) where status = 'completed';
     create index transactions_open on transactions (created_block)
       where status in ('pending', 'awaiting_approval', 'needs_attention');
 
@@ -117,7 +119,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       balance_after bigint not null,
       primary key (block, index)
     );
-    create index entries_account on entries (account_id, block desc, index desc);
+    create index entries_account on entries (account_id, block, index);
 
     -- What happened, in order: a transaction's timeline and a wallet's changes of status.
     create table events (

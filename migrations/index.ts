@@ -30,7 +30,7 @@ export async function migrateShard(options: {
   try {
     const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
     const { error, results } = await migrator.migrateToLatest();
-    if (error) throw error instanceof Error ? error : new Error(String(error));
+    if (error) throw error instanceof Error ? error : new Error('The migrations failed', { cause: error });
     await grantToApplication(db, options.appRole);
     await identify(db, options.shard, options.shardCount);
     return { applied: (results ?? []).map((result) => result.migrationName) };

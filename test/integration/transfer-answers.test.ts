@@ -127,7 +127,7 @@ describe('POST /v1/transfers', () => {
   test('answers 404 for a source that isn’t the caller’s, and stores nothing', async () => {
     const [alice, bob] = await holdfast.pair('others');
     for (const from of [walletOf(bob), 'nobody_at_all.SGD', walletOf(alice, 'JPY')]) {
-      const { status, body } = await holdfast.transfer(alice, 'others', { from, to: walletOf(alice), amount: '1.00' });
+      const { status, body } = await holdfast.transfer(alice, 'others', { from, to: walletOf(alice), amount: '1' });
       expect({ status, code: body.code }).toEqual({ status: 404, code: 'not_found' });
     }
     expect(await holdfast.row(holdfast.idOf(alice, 'others'))).toBeUndefined();
