@@ -20,8 +20,10 @@ describe.each([
     const load = new Load({ people, urls: [stack.apis[0]!.url], clients: 64, transfers: 1_500 });
     const running = load.run();
 
-    await load.reached(500);
+    await load.reached(300);
     await stack.killTemporal();
+    await load.met('202');
+    await load.met('503 not_started');
     if (wiped) {
       stack.wipeTemporal();
       await stack.startStrangeTemporal();

@@ -64,6 +64,11 @@ export class Load {
     return until(`${count} transfers to be over`, () => this.told.size >= count, GIVE_UP_MS);
   }
 
+  /** Resolves when an answer of this kind was given: the fault has come through to clients. */
+  met(answer: string): Promise<void> {
+    return until(`an answer ${answer}`, () => (this.answers[answer] ?? 0) > 0, GIVE_UP_MS);
+  }
+
   private async grant(wish: Wish): Promise<void> {
     const { urls, toAll } = this.options;
     const from = randomInt(urls.length);
