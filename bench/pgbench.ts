@@ -40,9 +40,9 @@ begin;
 select balance as balance_a from wallets where id = least(:a::integer, :b::integer) for update;
 select balance as balance_b from wallets where id = greatest(:a::integer, :b::integer) for update;
 insert into transfers (from_wallet, to_wallet, amount, created_at) values (:a, :b, :amount, now()) returning id as transfer \gset
-update wallets set balance = balance - :amount where id = :a returning balance as after_a \gset
-update wallets set balance = balance + :amount where id = :b returning balance as after_b \gset
-insert into lines (transfer_id, wallet, amount, balance_after) values (:transfer, :a, -:amount, :after_a), (:transfer, :b, :amount, :after_b);
+update wallets set balance = balance - :amount::bigint where id = :a returning balance as after_a \gset
+update wallets set balance = balance + :amount::bigint where id = :b returning balance as after_b \gset
+insert into lines (transfer_id, wallet, amount, balance_after) values (:transfer, :a, -(:amount::bigint), :after_a), (:transfer, :b, :amount, :after_b);
 commit;
 `;
 

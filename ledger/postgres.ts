@@ -4,13 +4,10 @@ const INT8 = 20;
 
 /** How every connection to the books reads values: Postgres's bigint is JavaScript's, never a float. */
 export const valueTypes: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) =>
-    oid === INT8 && format !== 'binary' ? (BigInt as (text: string) => bigint) : standardParser(oid, format),
+  getTypeParser: (oid: number, format?: 'text' | 'binary'): Parser =>
+    oid === INT8 && format !== 'binary' ? BigInt : (pg.types.getTypeParser(oid, format) as Parser),
 };
-
-function standardParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  return pg.types.getTypeParser(oid, format as 'text') as (value: string) => unknown;
-}
+type Parser = (value: string) => unknown;
 
 /** Postgres codes that say the server is away, stopping, or cut us off: the database is not reachable just now. */
 const UNREACHABLE = new Set([

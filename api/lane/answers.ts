@@ -22,6 +22,8 @@ export class Ticket {
   /** The workflow it went with; until then it only waits here, and nothing was sent. */
   workflowId: string | undefined;
   settled = false;
+  /** Past its deadline: it is being written down as pending. */
+  isLate = false;
   private resolveAnswer!: (answer: LaneAnswer) => void;
   private rejectAnswer!: (error: unknown) => void;
 

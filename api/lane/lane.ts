@@ -43,7 +43,7 @@ export class Lane {
   /** The books' answer, or the pending row's when that takes past the deadline. */
   submit(item: TransferItem): Promise<LaneAnswer> {
     const same = this.tickets.get(item.id);
-    if (same) return join(same, item);
+    if (same) return this.join(same, item, () => this.submit(item));
     const refusal = this.refuseAtTheDoor(1);
     if (refusal) return Promise.reject(refusal);
     const ticket = this.take(item);
@@ -56,7 +56,7 @@ export class Lane {
     const refusal = this.refuseAtTheDoor(items.length);
     const answers = items.map((item) => {
       const same = this.tickets.get(item.id);
-      if (same) return join(same, item);
+      if (same) return this.join(same, item, () => this.submit(item));
       return refusal ? Promise.reject<LaneAnswer>(refusal) : this.take(item).answer;
     });
     this.pump();
@@ -66,15 +66,12 @@ export class Lane {
   /** Written down as pending before anything else, then on its way like the others; its outcome is for later. */
   async defer(item: TransferItem): Promise<LaneAnswer> {
     const same = this.tickets.get(item.id);
-    if (same && same.item.hash !== item.hash) return { id: item.id, status: 'conflict' };
+    if (same && same.item.hash !== item.hash) return this.join(same, item, () => this.defer(item));
     const refusal = this.refuseAtTheDoor(1);
     if (refusal) throw refusal;
-    const written = (await this.pend([item], same?.workflowId ?? transferWorkflowId(item.id)))[0]!;
-    if (written.status === 'pending' && !written.replayed && !this.tickets.has(item.id)) {
-      // Nobody waits for it; should it get no further, the sweep starts its own workflow.
-      this.take(item).answer.catch(() => undefined);
-      this.pump();
-    }
+    const written = await this.pendOne(item, same?.workflowId ?? transferWorkflowId(item.id));
+    // Nobody waits for it; should it get no further, the sweep starts its own workflow.
+    if (written.status === 'pending' && !written.replayed) this.submit(item).catch(() => undefined);
     return written;
   }
 
@@ -84,8 +81,10 @@ export class Lane {
     if (!group) return;
     results.forEach((result, index) => {
       const ticket = group[index];
+      if (!ticket) return;
       // An item in trouble goes on in a workflow of its own; its request waits until the deadline.
-      if (ticket && result.status !== 'trouble') this.settle(ticket, result);
+      if (result.status === 'trouble') ticket.workflowId = transferWorkflowId(ticket.item.id);
+      else this.settle(ticket, result);
     });
     this.forget(workflowId);
   }
@@ -166,7 +165,7 @@ export class Lane {
     const start = await this.temporal.start(workflowId, this.shard.number, items);
     if (start.kind !== 'unknown') return start;
     const answered = this.temporal.startBehind(workflowId, this.shard.number, items);
-    await this.writeDownAsPending(group, workflowId);
+    await this.writeDownAsPending(group);
     return answered;
   }
 
@@ -174,8 +173,10 @@ export class Lane {
   private async followElsewhere(workflowId: string, group: Ticket[]): Promise<void> {
     try {
       await this.temporal.waitFor(workflowId);
+      // What it could not finish has a workflow of its own by now.
+      for (const ticket of group) ticket.workflowId = transferWorkflowId(ticket.item.id);
       // Asking to write it down as pending answers what there is, once there is something.
-      if (this.groups.has(workflowId)) await this.writeDownAsPending(group, workflowId);
+      if (this.groups.has(workflowId)) await this.writeDownAsPending(group);
     } catch (error) {
       this.log.warn({ err: error, workflowId }, 'a group could not be followed; its requests wait for their deadline');
       await Promise.allSettled(group.map((ticket) => ticket.answer));
@@ -201,47 +202,67 @@ export class Lane {
 
   private lookAtDeadlines(): void {
     const now = Date.now();
-    const late = new Map<string, Ticket[]>();
+    const late: Ticket[] = [];
     for (const ticket of this.tickets.values()) {
       if (now - ticket.since < this.settings.deadlineMs) break;
+      if (ticket.isLate) continue;
       if (ticket.workflowId === undefined) {
         this.queue = this.queue.filter((waiting) => waiting !== ticket);
         this.refuse(ticket, new LaneRefusal('overloaded'));
       } else {
-        this.tickets.delete(ticket.item.id);
-        late.set(ticket.workflowId, [...(late.get(ticket.workflowId) ?? []), ticket]);
+        ticket.isLate = true;
+        late.push(ticket);
       }
     }
-    for (const [workflowId, tickets] of late) void this.writeDownAsPending(tickets, workflowId);
+    void this.writeDownAsPending(late);
   }
 
   /** Answers what the books say once the row is there: pending, or already more. */
-  private async writeDownAsPending(tickets: Ticket[], workflowId: string): Promise<void> {
+  private async writeDownAsPending(tickets: Ticket[]): Promise<void> {
     const waiting = tickets.filter((ticket) => !ticket.settled);
     if (waiting.length === 0) return;
+    const unknown = (error: unknown) => new LaneRefusal('outcome_unknown', { cause: error });
     try {
-      const answers = await this.pend(
-        waiting.map((ticket) => ticket.item),
-        workflowId,
-      );
-      waiting.forEach((ticket, index) => this.settle(ticket, answers[index]!));
+      const results = await this.pend(waiting.map(({ item, workflowId }) => ({ item, owner: workflowId! })));
+      waiting.forEach((ticket, index) => {
+        const result = results[index]!;
+        if (result.status === 'trouble') this.refuse(ticket, unknown(result.error));
+        else this.settle(ticket, result);
+      });
     } catch (error) {
-      for (const ticket of waiting) this.refuse(ticket, new LaneRefusal('outcome_unknown', { cause: error }));
+      for (const ticket of waiting) this.refuse(ticket, unknown(error));
     }
   }
 
-  private async pend(items: TransferItem[], owner: string): Promise<LaneAnswer[]> {
-    const commands = items.map((item): Command => ({ kind: 'pend', facts: factsOf(item), owner }));
+  /** One that nobody waits for yet; without an answer of the books it may be there or not. */
+  private async pendOne(item: TransferItem, owner: string): Promise<LaneAnswer> {
+    try {
+      const [result] = await this.pend([{ item, owner }]);
+      if (result!.status !== 'trouble') return result!;
+      throw new Error(result!.error);
+    } catch (error) {
+      throw new LaneRefusal('outcome_unknown', { cause: error });
+    }
+  }
+
+  private async pend(open: { item: TransferItem; owner: string }[]): Promise<ItemResult[]> {
+    const commands = open.map(({ item, owner }): Command => ({ kind: 'pend', facts: factsOf(item), owner }));
     const outcomes = await this.shard.poster.post(commands);
-    return outcomes.map((outcome: Outcome, index) => {
-      const result = resultOf(items[index]!.id, outcome);
-      if (result.status === 'trouble') throw new Error(result.error);
-      return result;
-    });
+    return outcomes.map((outcome: Outcome, index) => resultOf(open[index]!.item.id, outcome));
+  }
+
+  /** The same transfer is under way: one outcome serves both. Another command of that key is told so once it has lost. */
+  private async join(ticket: Ticket, item: TransferItem, again: () => Promise<LaneAnswer>): Promise<LaneAnswer> {
+    const answer = await ticket.answer;
+    if (ticket.item.hash === item.hash) return answer.status === 'conflict' ? answer : { ...answer, replayed: true };
+    // The one under way may itself be the one that came too late for its key: the books say.
+    return answer.status === 'conflict' ? again() : { id: item.id, status: 'conflict' };
   }
 
   private settle(ticket: Ticket, answer: LaneAnswer): void {
-    ticket.settle(answer);
+    // A group that was posted twice, or read back, finds its own row: only one from before the request was there already.
+    const isOwn = answer.status !== 'conflict' && Date.parse(answer.createdAt) >= ticket.since;
+    ticket.settle(isOwn ? { ...answer, replayed: false } : answer);
     this.leave(ticket);
   }
 
@@ -261,11 +282,4 @@ export class Lane {
     this.deadlineTimer = undefined;
     for (const resolve of this.onIdle.splice(0)) resolve();
   }
-}
-
-/** The same transfer is under way: one outcome serves both, if they ask for the same. */
-async function join(ticket: Ticket, item: TransferItem): Promise<LaneAnswer> {
-  if (ticket.item.hash !== item.hash) return { id: item.id, status: 'conflict' };
-  const answer = await ticket.answer;
-  return answer.status === 'conflict' ? answer : { ...answer, replayed: true };
 }

@@ -125,30 +125,39 @@ describe('the same key with another command is refused with 409', () => {
     expect(await holdfast.transfer(alice, 'rejected', { ...fields, amount: '5.00' })).toMatchObject(REUSED);
   });
 
-  test('when the first is still in flight here, at once', async () => {
+  test('when the first is still in flight here', async () => {
     const [alice, bob] = await holdfast.pair('flight');
     const fields = { from: walletOf(alice), to: walletOf(bob), amount: '5.00' };
     const letGo = await holdChain(holdfast.database);
     const first = holdfast.transfer(alice, 'flight', fields);
     await new Promise((resume) => setTimeout(resume, 300));
     const other = { ...fields, amount: '6.00' };
-    expect(await holdfast.transfer(alice, 'flight', other)).toMatchObject(REUSED);
-    expect(await holdfast.transfer(alice, 'flight', other, { prefer: 'respond-async' })).toMatchObject(REUSED);
-    const { body } = await holdfast.bulk(alice, [{ idempotencyKey: 'flight', ...other }]);
-    expect(body.results).toMatchObject([{ status: 409, problem: { code: 'idempotency_key_reused' } }]);
+    const others = Promise.all([
+      holdfast.transfer(alice, 'flight', other),
+      holdfast.transfer(alice, 'flight', other, { prefer: 'respond-async' }),
+      holdfast.bulk(alice, [{ idempotencyKey: 'flight', ...other }]),
+    ]);
+    await new Promise((resume) => setTimeout(resume, 200));
     await letGo();
     expect(await first).toMatchObject({ status: 201, body: { amount: '5.00' } });
+    const results = [{ status: 409, problem: { code: 'idempotency_key_reused' } }];
+    expect(await others).toMatchObject([REUSED, REUSED, { status: 207, body: { results } }]);
     expect(await holdfast.balance(alice)).toBe('95.00');
   });
 
-  test('when both come at the same moment: one of them wins', async () => {
+  test('when both come at the same moment: one of them wins, and all who asked for it learn so', async () => {
     const [alice, bob] = await holdfast.pair('race');
     const fields = { from: walletOf(alice), to: walletOf(bob), amount: '1.00' };
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        holdfast.transfer(alice, 'race', { ...fields, amount: index % 2 === 0 ? '1.00' : '2.00' }, {
-          ...(index % 5 === 0 && { prefer: 'respond-async' }),
-        }),
+        holdfast.transfer(
+          alice,
+          'race',
+          { ...fields, amount: index % 2 === 0 ? '1.00' : '2.00' },
+          {
+            ...(index % 5 === 0 && { prefer: 'respond-async' }),
+          },
+        ),
       ),
     );
     const conflicts = answers.filter(({ status }) => status === 409);

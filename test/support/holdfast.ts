@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { msToTs } from '@temporalio/common/lib/time';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Worker } from '@temporalio/worker';
 import pino from 'pino';
@@ -179,7 +180,7 @@ export class TestHoldfast {
 
 /** The server's front door learns of a new namespace a moment after it was registered. */
 async function makeNamespace({ client }: TestWorkflowEnvironment, namespace: string): Promise<void> {
-  await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: { seconds: 86_400 } });
+  await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
   await eventually(() => client.workflow.count(), { withinMs: 20_000 });
 }
 
