@@ -12,6 +12,8 @@ export interface RequestContext {
   route: string | undefined;
   caller: Caller | undefined;
   problem: Problem | undefined;
+  /** The transaction it asked for: the thread from a client's request to its workflow. */
+  transactionId: string | undefined;
 }
 
 declare module 'express-serve-static-core' {
@@ -27,7 +29,14 @@ export function requestContext(log: Logger, headers: readonly (readonly [string,
   return (req, res, next) => {
     const given = req.headers['x-request-id'];
     const requestId = typeof given === 'string' && USABLE_REQUEST_ID.test(given) ? given : randomUUID();
-    req.context = { requestId, startedAt: performance.now(), route: undefined, caller: undefined, problem: undefined };
+    req.context = {
+      requestId,
+      startedAt: performance.now(),
+      route: undefined,
+      caller: undefined,
+      problem: undefined,
+      transactionId: undefined,
+    };
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of headers) res.setHeader(name, value);
     res.once('close', () => logRequest(log, req, res.statusCode, res.writableFinished));
@@ -40,7 +49,7 @@ export function requestIdOf(req: Request): string {
 }
 
 function logRequest(log: Logger, req: Request, status: number, answered: boolean): void {
-  const { requestId, startedAt, route, caller, problem } = req.context;
+  const { requestId, startedAt, route, caller, problem, transactionId } = req.context;
   const line = {
     requestId,
     method: req.method,
@@ -48,6 +57,7 @@ function logRequest(log: Logger, req: Request, status: number, answered: boolean
     status: answered ? status : 499,
     ms: Math.round((performance.now() - startedAt) * 10) / 10,
     userId: caller?.userId,
+    transactionId,
     code: problem?.code,
   };
   if (problem && problem.status >= 500) log.error({ ...line, err: problem.cause ?? problem }, 'request failed');

@@ -77,6 +77,7 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       async handler({ req, res, body }) {
         const caller = requireCaller(req);
         const asked = await ask(deps, caller, requireIdempotencyKey(req), body, requestIdOf(req), '');
+        req.context.transactionId = asked.item.id;
         const lane = deps.lanes.forShard(deps.shards.forId(asked.item.id)!.number);
         const wantsAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(req.get('prefer') ?? '');
         const answer = await (wantsAsync ? lane.defer(asked.item) : lane.submit(asked.item)).catch(asProblem);
