@@ -17,6 +17,7 @@ const PAGE = 200;
 /** Asking Temporal about one owner at a time, with a breath between, keeps a large sweep from crowding out customers. */
 const PAUSE_MS = 10;
 const CALL_DEADLINE_MS = 5_000;
+const MAX_FAILURES = 10;
 
 export function sweepActivities({ shards, client, log }: ActivityDeps) {
   return {
@@ -26,14 +27,22 @@ export function sweepActivities({ shards, client, log }: ActivityDeps) {
       const swept: SweptShard = { shard, looked: 0, restarted: 0 };
       let page: OpenTransaction[];
       let after: OpenTransaction | undefined;
+      let failures = 0;
       do {
         page = await openTransactions(db, { createdBefore, after, limit: PAGE });
-        for (const { item, owner } of page) {
+        for (const open of page) {
           swept.looked += 1;
-          if (!(await isRunning(client, owner ?? transferWorkflowId(item.id)))) {
-            await restart(client, item, settings);
-            swept.restarted += 1;
-            log.info({ transactionId: item.id, owner }, 'the sweep started a transfer whose workflow was gone');
+          try {
+            if (await restartIfGone(client, open, settings)) {
+              swept.restarted += 1;
+              const { item, owner } = open;
+              log.info({ transactionId: item.id, owner }, 'the sweep started a transfer whose workflow was gone');
+            }
+          } catch (err) {
+            // One that can't be looked after must not keep the others from being; Temporal being away is seen at once.
+            log.warn({ err, transactionId: open.item.id }, 'the sweep could not look after a transfer');
+            failures += 1;
+            if (failures >= MAX_FAILURES) throw err;
           }
           heartbeat(swept);
           await sleep(PAUSE_MS);
@@ -43,6 +52,15 @@ export function sweepActivities({ shards, client, log }: ActivityDeps) {
       return swept;
     },
   };
+}
+
+/** Whether it was started here: its owner is gone, and nobody else was quicker. */
+async function restartIfGone(
+  client: Client,
+  { item, owner }: OpenTransaction,
+  settings: SweepInput['settings'],
+): Promise<boolean> {
+  return !(await isRunning(client, owner ?? transferWorkflowId(item.id))) && (await restart(client, item, settings));
 }
 
 /** Asked by Describe: visibility lags, and may be lost apart from the workflows. */
@@ -58,7 +76,8 @@ async function isRunning(client: Client, workflowId: string): Promise<boolean> {
   }
 }
 
-async function restart(client: Client, item: TransferItem, settings: SweepInput['settings']): Promise<void> {
+/** False when its own workflow was there already: the owner that its row names had handed it over. */
+async function restart(client: Client, item: TransferItem, settings: SweepInput['settings']): Promise<boolean> {
   try {
     await client.connection.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
       client.workflow.start<typeof transfer>(workflowTypes.transfer, {
@@ -68,7 +87,9 @@ async function restart(client: Client, item: TransferItem, settings: SweepInput[
         args: [{ item, settings }],
       }),
     );
+    return true;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return false;
   }
 }

@@ -1,7 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ItemOutcome, ItemResult, PostedGroup, TransferItem } from '../contracts/transfers';
-import { transferWorkflowId } from '../contracts/transfers';
+import { CONFLICT, transferWorkflowId } from '../contracts/transfers';
 import type { Command } from '../ledger/commands';
 import { factsOf, resultOf } from '../ledger/items';
 import type { ActivityDeps } from '.';
@@ -15,7 +15,7 @@ export function transferActivities({ shards, onGroupPosted, log }: ActivityDeps)
     // Neither is an outcome that this workflow may end with.
     if (result.status === 'trouble') throw ApplicationFailure.retryable(result.error, 'Trouble');
     if (result.status === 'conflict')
-      throw ApplicationFailure.nonRetryable('The id belongs to another command', 'Conflict');
+      throw ApplicationFailure.nonRetryable('The id belongs to another command', CONFLICT);
     return result;
   }
 

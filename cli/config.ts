@@ -58,7 +58,7 @@ const schema = z.object({
   HOLDFAST_LANE_GROUPS_IN_FLIGHT: integer({ min: 1, max: 100, default: 8 }),
   HOLDFAST_ATTENTION_AFTER_MS: milliseconds(60_000),
   HOLDFAST_SLOW_BEAT_MS: milliseconds(60_000),
-  HOLDFAST_GROUP_MAX_AGE_MS: milliseconds(30_000),
+  HOLDFAST_GROUP_MAX_AGE_MS: milliseconds(600_000),
   HOLDFAST_SWEEP_EVERY_MS: milliseconds(30_000, 1_000), // Temporal's schedules count in seconds
   HOLDFAST_SWEEP_YOUNG_MS: milliseconds(15_000, 0),
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),

@@ -78,6 +78,8 @@ export interface TransferGroupResult extends PostedGroup {
 export interface TransferInput {
   item: TransferItem;
   settings: TransferSettings;
+  /** Carried over when a long wait goes on as a new run. */
+  cancelAsked?: boolean;
 }
 
 export interface SweepInput {
@@ -113,6 +115,8 @@ export const LANE_TASK_QUEUE = 'holdfast-lane';
 
 export const groupWorkflowId = (shard: number, group: string) => `lane/${shard}/${group}`;
 export const transferWorkflowId = (transactionId: string) => `transfer/${transactionId}`;
+/** The type of the failure that says: this id belongs to another command. */
+export const CONFLICT = 'Conflict';
 export const SWEEP_SCHEDULE_ID = 'holdfast-sweep';
 
 /** From the Temporal Web UI, with no payload: try again now. */

@@ -18,6 +18,8 @@ export interface TransactionRecord {
   status: TransactionStatus;
   reason: string | null;
   owner: string | null;
+  /** Where the money goes, as first written down. */
+  to: AccountId | null;
   createdAt: Date;
   completedAt: Date | null;
   createdBlock: bigint;
@@ -126,6 +128,7 @@ export class Draft {
       status: 'pending',
       reason: null,
       owner: null,
+      to: facts.to ?? null,
       createdAt: this.at,
       completedAt: null,
       createdBlock: this.block,
@@ -195,7 +198,12 @@ export class Draft {
   }
 
   get isEmpty(): boolean {
-    return this.events.length === 0 && this.newSteps.length === 0 && this.changedTransactions.size === 0;
+    return (
+      this.events.length === 0 &&
+      this.newSteps.length === 0 &&
+      this.newTransactions.size === 0 &&
+      this.changedTransactions.size === 0
+    );
   }
 
   private enter(transactionId: TransactionId, account: Account, amountMinor: bigint): void {

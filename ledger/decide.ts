@@ -44,8 +44,13 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
   const known = draft.transaction(facts.id);
   if (known && known.hash !== facts.hash) return { kind: 'conflict', id: facts.id };
   if (known && isFinal(known.status)) return outcomeOf(known, true);
+  if ('step' in command) {
+    const outcome = draft.step(facts.id, command.step);
+    if (outcome) return { kind: 'step', transactionId: facts.id, step: command.step, outcome };
+  }
   const source = draft.account(facts.from);
   if (!source) throw new Error(`The source account ${facts.from} is not on this shard`);
+  if (source.currency !== facts.currency) throw new Error(`${facts.id} names another currency than its source has`);
   // What a hold reserved only its own capture or release may end.
   const heldMoney = draft.holdsMoney(facts.id);
   if ((command.kind === 'cancel' || command.kind === 'transfer') && heldMoney) return NOT_POSSIBLE;
@@ -57,8 +62,11 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
       transfer(draft, record, source, facts);
       break;
     case 'pend':
-      draft.setOwner(record, command.owner);
-      if (!known) draft.note(record.id, 'pending');
+      // One that is known has an owner that will end it.
+      if (!known) {
+        draft.setOwner(record, command.owner);
+        draft.note(record.id, 'pending');
+      }
       break;
     case 'cancel':
       draft.setStatus(record, 'cancelled', command.reason);
@@ -80,8 +88,9 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
 }
 
 function transfer(draft: Draft, record: TransactionRecord, source: Account, facts: TransactionFacts): void {
-  const target = facts.to === undefined ? undefined : draft.account(facts.to);
-  const refusal = refuseTransfer(source, target, facts);
+  // As first written down: a name that nobody had then may be somebody's by now.
+  const target = record.to === null ? undefined : draft.account(record.to);
+  const refusal = refuseTransfer(source, target, { ...facts, to: record.to ?? undefined });
   if (refusal) return draft.setStatus(record, 'rejected', refusal);
   draft.move(record.id, source, target!, facts.amountMinor);
   draft.setStatus(record, 'completed', null);
@@ -89,8 +98,9 @@ function transfer(draft: Draft, record: TransactionRecord, source: Account, fact
 
 function refuseTransfer(source: Account, target: Account | undefined, facts: TransactionFacts): Refusal | undefined {
   if (!target) {
-    const elsewhere = facts.to !== undefined && shardOfId(facts.to) !== shardOfId(facts.from);
-    return elsewhere ? 'other_shard' : 'unknown_recipient';
+    if (facts.to === undefined) return 'unknown_recipient';
+    if (shardOfId(facts.to) !== shardOfId(facts.from)) return 'other_shard';
+    throw new Error(`The target account ${facts.to} is not on this shard`);
   }
   if (target.id === source.id) return 'same_wallet';
   if (target.currency !== source.currency) return 'currency_mismatch';
@@ -108,24 +118,12 @@ function refuseSpending(source: Account, amountMinor: bigint): Refusal | undefin
   return undefined;
 }
 
-/** What an earlier step of this name means for asking again, or undefined when it may go ahead. */
-function earlierStep(draft: Draft, record: TransactionRecord, step: string): Outcome | undefined {
-  const outcome = draft.step(record.id, step);
-  return outcome && { kind: 'step', transactionId: record.id, step, outcome };
-}
-
-function doStep(draft: Draft, record: TransactionRecord, step: string): void {
-  draft.addStep(record.id, step, 'done');
-}
-
 function hold(
   draft: Draft,
   record: TransactionRecord,
   source: Account,
   command: Extract<Command, { kind: 'hold' }>,
 ): Outcome {
-  const earlier = earlierStep(draft, record, command.step);
-  if (earlier) return earlier;
   const { amountMinor } = command.facts;
   const refusal = refuseSpending(source, amountMinor);
   if (refusal) {
@@ -142,7 +140,7 @@ function hold(
     status: 'held',
     expiresAt: command.expiresAt ?? null,
   });
-  doStep(draft, record, command.step);
+  draft.addStep(record.id, command.step, 'done');
   draft.note(record.id, 'held', { step: command.step });
   return outcomeOf(record, false);
 }
@@ -153,15 +151,13 @@ function capture(
   source: Account,
   command: Extract<Command, { kind: 'capture' }>,
 ): Outcome {
-  const earlier = earlierStep(draft, record, command.step);
-  if (earlier) return earlier;
   const held = draft.hold(record.id, command.holdStep);
   const target = draft.account(command.to);
   if (held?.status !== 'held' || !target || target.currency !== source.currency) return NOT_POSSIBLE;
   draft.reserve(source, -held.amountMinor);
   draft.move(record.id, source, target, held.amountMinor);
   draft.endHold(held, 'captured');
-  doStep(draft, record, command.step);
+  draft.addStep(record.id, command.step, 'done');
   draft.setStatus(record, 'completed', null);
   return outcomeOf(record, false);
 }
@@ -172,8 +168,6 @@ function release(
   source: Account,
   command: Extract<Command, { kind: 'release' }>,
 ): Outcome {
-  const earlier = earlierStep(draft, record, command.step);
-  if (earlier) return earlier;
   const held = draft.hold(record.id, command.holdStep);
   if (held?.status === 'held') {
     draft.reserve(source, -held.amountMinor);
@@ -182,7 +176,7 @@ function release(
     // Nothing to undo yet: make sure that a hold still under way never lands.
     draft.addStep(record.id, command.holdStep, 'tombstone');
   }
-  doStep(draft, record, command.step);
+  draft.addStep(record.id, command.step, 'done');
   draft.setStatus(record, 'cancelled', command.reason);
   return outcomeOf(record, false);
 }

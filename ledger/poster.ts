@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { Logger } from './log';
 import type { Command, Outcome } from './commands';
@@ -28,11 +29,15 @@ export interface PosterOptions {
 interface Waiting {
   commands: readonly Command[];
   resolve(outcomes: Outcome[]): void;
-  reject(error: unknown): void;
+  reject(error: Error): void;
   giveUpAt: number;
+  settled: boolean;
 }
 
 const RETRY_PAUSE_MS = 100;
+/** A server that is frozen, or behind a dead network, answers nothing at all. */
+const SILENCE_MS = 5_000;
+const GOODBYE_MS = 500;
 
 /**
  * The one way to write the books of a shard from this process. While a commit is in flight all that arrives waits, and
@@ -50,9 +55,23 @@ export class Poster {
 
   /** Posts all the commands in one block if they fit; each gets its own outcome, in order. */
   post(commands: readonly Command[]): Promise<Outcome[]> {
+    const patienceMs = this.options.patienceMs ?? 10_000;
     return new Promise((resolve, reject) => {
-      const giveUpAt = Date.now() + (this.options.patienceMs ?? 10_000);
-      this.queue.push({ commands, resolve, reject, giveUpAt });
+      const waiting: Waiting = {
+        commands,
+        giveUpAt: performance.now() + patienceMs,
+        settled: false,
+        resolve: (outcomes) => settle(() => resolve(outcomes)),
+        reject: (error) => settle(() => reject(error)),
+      };
+      // Whatever the connection does, whoever asked is answered.
+      const timer = setTimeout(() => waiting.reject(this.unavailable()), patienceMs + GOODBYE_MS);
+      const settle = (answer: () => void) => {
+        waiting.settled = true;
+        clearTimeout(timer);
+        answer();
+      };
+      this.queue.push(waiting);
       this.running ??= this.drain();
     });
   }
@@ -79,6 +98,7 @@ export class Poster {
   }
 
   private takeBatch(): Waiting[] {
+    this.queue = this.queue.filter((each) => !each.settled);
     const max = this.options.maxBatch ?? 2_000;
     let commands = 0;
     let count = 0;
@@ -91,74 +111,67 @@ export class Poster {
 
   private async postBatch(batch: Waiting[]): Promise<void> {
     let waiting = batch;
-    for (;;) {
+    while (waiting.length > 0) {
       try {
         const outcomes = await this.attempt(waiting.flatMap((each) => each.commands));
-        this.lastFailure = undefined;
         let from = 0;
         for (const each of waiting) each.resolve(outcomes.slice(from, (from += each.commands.length)));
         return;
       } catch (error) {
-        this.lastFailure = error;
-        if (!isPassing(error)) {
-          // Not for lack of a database: the commands themselves are asked one half at a time.
-          await this.postApart(waiting);
-          return;
-        }
-        const now = Date.now();
-        for (const each of waiting.filter((late) => late.giveUpAt <= now)) {
-          each.reject(new ShardUnavailable(this.options.shard, { cause: error }));
-        }
-        waiting = waiting.filter((each) => each.giveUpAt > now);
-        if (waiting.length === 0) return;
-        await new Promise((resume) => setTimeout(resume, RETRY_PAUSE_MS));
+        if (!isPassing(error)) return await this.postApart(waiting, error);
+        for (const each of waiting) if (each.giveUpAt <= performance.now()) each.reject(this.unavailable());
+        waiting = waiting.filter((each) => !each.settled);
+        if (waiting.length > 0) await new Promise((resume) => setTimeout(resume, RETRY_PAUSE_MS));
       }
     }
   }
 
+  /** A batch met an unexpected error: halves are posted apart until what fails stands alone and answers for itself. */
+  private async postApart(waiting: Waiting[], error: unknown): Promise<void> {
+    const [only] = waiting;
+    if (waiting.length > 1) {
+      for (const half of halves(waiting)) await this.postBatch(half);
+    } else if (only!.commands.length > 1) {
+      const outcomes: Outcome[] = [];
+      for (const commands of halves(only!.commands)) {
+        const part = await new Promise<Outcome[] | undefined>((resolve) => {
+          const giveUp = (cause: Error) => {
+            only!.reject(cause);
+            resolve(undefined);
+          };
+          void this.postBatch([{ commands, giveUpAt: only!.giveUpAt, settled: false, resolve, reject: giveUp }]);
+        });
+        if (!part) return;
+        outcomes.push(...part);
+      }
+      only!.resolve(outcomes);
+    } else if (only!.commands.length === 1) {
+      const [{ kind }] = only!.commands as [Command];
+      this.options.log.error({ err: error, shard: this.options.shard, command: kind }, 'a command failed');
+      only!.resolve([{ kind: 'trouble', error: error instanceof Error ? error.message : String(error) }]);
+    } else {
+      only!.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   private async attempt(commands: readonly Command[]): Promise<Outcome[]> {
-    const client = await this.connected();
     try {
+      const client = await this.connected();
       const { outcomes } = await postOnce(client, commands, this.options.now ?? (() => new Date()));
+      this.lastFailure = undefined;
       this.counts.commits += 1;
       this.counts.commands += commands.length;
       return outcomes;
     } catch (error) {
+      this.lastFailure = error;
       // Whatever state the session is in, a new one is clean; closing it also ends its transaction and frees the chain.
       await this.disconnect();
       throw error;
     }
   }
 
-  /** A batch met an unexpected error: halves are posted apart until what fails stands alone and answers for itself. */
-  private async postApart(waiting: Waiting[]): Promise<void> {
-    for (const each of waiting) {
-      try {
-        each.resolve(await this.postHalves(each.commands));
-      } catch (error) {
-        each.reject(isPassing(error) ? new ShardUnavailable(this.options.shard, { cause: error }) : error);
-      }
-    }
-  }
-
-  private async postHalves(commands: readonly Command[]): Promise<Outcome[]> {
-    try {
-      return await this.attempt(commands);
-    } catch (error) {
-      if (isPassing(error)) throw error;
-      if (commands.length === 1) {
-        this.options.log.error(
-          { err: error, shard: this.options.shard, command: commands[0]!.kind },
-          'a command failed',
-        );
-        return [{ kind: 'trouble', error: error instanceof Error ? error.message : String(error) }];
-      }
-      const middle = Math.ceil(commands.length / 2);
-      return [
-        ...(await this.postHalves(commands.slice(0, middle))),
-        ...(await this.postHalves(commands.slice(middle))),
-      ];
-    }
+  private unavailable(): ShardUnavailable {
+    return new ShardUnavailable(this.options.shard, { cause: this.lastFailure });
   }
 
   private async connected(): Promise<pg.Client> {
@@ -171,10 +184,11 @@ export class Poster {
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
       connectionTimeoutMillis: 3_000,
+      query_timeout: SILENCE_MS,
       // A frozen or vanished process must not keep the chain: the server ends its session.
       options: [
-        '-c lock_timeout=5s',
-        '-c statement_timeout=10s',
+        '-c lock_timeout=3s',
+        '-c statement_timeout=4s',
         '-c idle_in_transaction_session_timeout=3s',
         '-c tcp_keepalives_idle=5',
         '-c tcp_keepalives_interval=2',
@@ -194,6 +208,15 @@ export class Poster {
   private async disconnect(): Promise<void> {
     const { client } = this;
     this.client = undefined;
-    await client?.end().catch(() => undefined);
+    if (!client) return;
+    // A server that doesn't answer says no goodbye either.
+    const late = new Promise((resume) => setTimeout(resume, GOODBYE_MS).unref());
+    await Promise.race([client.end().catch(() => undefined), late]);
+    (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   }
+}
+
+function halves<T>(all: readonly T[]): [T[], T[]] {
+  const middle = Math.ceil(all.length / 2);
+  return [all.slice(0, middle), all.slice(middle)];
 }

@@ -11,16 +11,6 @@ type Parser = (value: string) => unknown;
 
 /** Postgres codes that say the server is away, stopping, or cut us off: the database is not reachable just now. */
 const UNREACHABLE = new Set([
-  '08000', // connection_exception
-  '08001', // sqlclient_unable_to_establish_sqlconnection
-  '08004', // sqlserver_rejected_establishment_of_sqlconnection
-  '08003', // connection_does_not_exist
-  '08006', // connection_failure
-  '53300', // too_many_connections
-  '57P01', // admin_shutdown
-  '57P02', // crash_shutdown
-  '57P03', // cannot_connect_now
-  '57P05', // idle_session_timeout
   '25006', // read_only_sql_transaction: a primary that has become a standby
   '25P03', // idle_in_transaction_session_timeout
   '25P04', // transaction_timeout
@@ -46,13 +36,26 @@ function codeOf(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
 }
 
+/** Whole classes of codes that say the same of any statement: the server, its disk or its set-up is not fit just now. */
+const UNFIT = new Set([
+  '08', // connection exception
+  '28', // invalid authorization
+  '3D', // invalid catalog name: no such database
+  '53', // insufficient resources, a full disk among them
+  '57', // operator intervention
+  '58', // system error
+]);
+
 export function isUnreachable(error: unknown): boolean {
   const code = codeOf(error);
-  if (code !== undefined) return UNREACHABLE.has(code);
+  if (code !== undefined && !PASSING.has(code)) return UNREACHABLE.has(code) || UNFIT.has(code.slice(0, 2));
+  if (code !== undefined) return false;
   // The driver's own errors carry no code.
   return (
     error instanceof Error &&
-    /connection (terminated|error|timeout|ended)|not queryable|timeout (expired|exceeded)/i.test(error.message)
+    /connection (terminated|error|timeout|ended)|not queryable|read timeout|timeout (expired|exceeded)/i.test(
+      error.message,
+    )
   );
 }
 

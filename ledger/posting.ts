@@ -61,7 +61,7 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
   });
   const known = client.query<TransactionRecord>({
     name: 'transactions',
-    text: `select id, command_hash as hash, status, reason, owner_workflow as owner, created_at as "createdAt",
+    text: `select id, command_hash as hash, status, reason, owner_workflow as owner, to_account as "to", created_at as "createdAt",
              completed_at as "completedAt", created_block as "createdBlock"
            from transactions where id = any($1)`,
     values: [transactions],

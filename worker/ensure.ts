@@ -52,6 +52,9 @@ async function ensureSweep(
     await client.schedule.create({ scheduleId: SWEEP_SCHEDULE_ID, spec, action, policies });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    // It may have been made under other settings.
+    const schedule = client.schedule.getHandle(SWEEP_SCHEDULE_ID);
+    await schedule.update((previous) => ({ ...previous, spec, action, policies }));
   }
 }
 

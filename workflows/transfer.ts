@@ -1,3 +1,4 @@
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import {
   ActivityCancellationType,
   CancellationScope,
@@ -15,6 +16,7 @@ import type { Activities } from '../activities';
 import { isFinal } from '../contracts/statuses';
 import {
   cancelSignal,
+  CONFLICT,
   retrySignal,
   transferStatusQuery,
   type ItemOutcome,
@@ -36,19 +38,22 @@ const brief = proxyActivities<Activities>({ startToCloseTimeout: '5s', retry: { 
  * says so and waits for a person (`retry`, `cancel`), trying by itself at a slow beat. Every step re-reads the facts, so
  * a reset, or a second start after a termination, does nothing twice.
  */
-export async function transfer({ item, settings }: TransferInput): Promise<ItemOutcome> {
+export async function transfer({ item, settings, ...before }: TransferInput): Promise<ItemOutcome> {
   const story = new Story(item.id);
-  let retryAsked = false;
-  let cancelAsked = false;
+  /** Something was asked for since the last attempt began. */
+  let isCalled = false;
+  let cancelAsked = before.cancelAsked ?? false;
   let attempt: CancellationScope | undefined;
+  /** What the quick attempt met: the timeout that ends the patient one's retries does not say. */
+  let firstError: string | undefined;
   const askCancel = () => {
-    cancelAsked = true;
+    cancelAsked = isCalled = true;
     story.tell('cancel was asked for');
     attempt?.cancel();
   };
   setHandler(transferStatusQuery, () => story.status);
   setHandler(retrySignal, () => {
-    retryAsked = true;
+    isCalled = true;
     story.tell('retry was asked for');
   });
   setHandler(cancelSignal, askCancel);
@@ -57,7 +62,7 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
 
   return CancellationScope.nonCancellable(async () => {
     for (;;) {
-      retryAsked = false;
+      isCalled = false;
       try {
         const outcome = cancelAsked ? await cancelNow() : await postNow();
         if (isFinal(outcome.status)) {
@@ -68,11 +73,14 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
       } catch (error) {
         // A cancel interrupts the attempt, and is what is tried next.
         if (isCancellation(error) && cancelAsked) continue;
+        // The id is another command's: this one never happened, and never will.
+        if (failureType(error) === CONFLICT) throw error;
         await needAttention(error);
       }
-      await condition(() => retryAsked || cancelAsked, settings.slowBeatMs);
-      if (workflowInfo().continueAsNewSuggested && !cancelAsked)
-        await continueAsNew<typeof transfer>({ item, settings });
+      await condition(() => isCalled, settings.slowBeatMs);
+      if (workflowInfo().continueAsNewSuggested) {
+        await continueAsNew<typeof transfer>({ item, settings, cancelAsked });
+      }
     }
   });
 
@@ -80,7 +88,8 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
   async function postNow(): Promise<ItemOutcome> {
     try {
       return await local.postTransfer(item);
-    } catch {
+    } catch (error) {
+      firstError = rootMessage(error);
       story.tell('the shard did not answer at once; retrying');
     }
     const patient = proxyActivities<Activities>({
@@ -95,6 +104,7 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
   }
 
   function cancelNow(): Promise<ItemOutcome> {
+    firstError = undefined;
     return proxyActivities<Activities>({
       startToCloseTimeout: '15s',
       scheduleToCloseTimeout: settings.attentionAfterMs,
@@ -103,8 +113,8 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
   }
 
   async function needAttention(error: unknown): Promise<void> {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const lastError = cause instanceof Error ? cause.message : String(cause);
+    const ending = rootMessage(error);
+    const lastError = firstError === undefined || firstError === ending ? ending : `${firstError}; then ${ending}`;
     const reason = cancelAsked ? 'cancel_not_possible_yet' : 'books_not_answering';
     story.needAttention(reason, lastError);
     upsertSearchAttributes([{ key: statusKey, value: 'needs_attention' }]);
@@ -112,6 +122,16 @@ export async function transfer({ item, settings }: TransferInput): Promise<ItemO
       story.tell('Postgres could not be told; the next beat tries again');
     });
   }
+}
+
+/** Around what went wrong are the activity that failed and the timeout that ended its retries. */
+function rootMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
+}
+
+function failureType(error: unknown): string | null | undefined {
+  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
 }
 
 /** What people see of the workflow: the status query, and a readable timeline in its current details. */

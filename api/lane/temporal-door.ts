@@ -8,6 +8,10 @@ const START_DEADLINE_MS = 2_000;
 const RESULT_DEADLINE_MS = 30_000;
 const RETRY_FIRST_MS = 250;
 const RETRY_MAX_MS = 5_000;
+/** Then the sweep has it: its rows are in Postgres, and the door must not stay shut over one start. */
+const RETRY_FOR_MS = 60_000;
+/** The client's own first pause before it tries again is 100 ms, give or take a fifth. */
+const SECOND_TRY_AFTER_MS = 75;
 const MAX_NAMED_IN_SUMMARY = 5;
 
 /** gRPC codes with which the server says no before it does anything. Every other failure leaves the start unknown. */
@@ -43,6 +47,7 @@ export class TemporalDoor {
 
   /** Durable once it says started. With eager start, its first task usually comes to this process with the answer. */
   async start(workflowId: string, shard: number, items: TransferItem[]): Promise<Start> {
+    const askedAt = performance.now();
     try {
       const handle = await this.withDeadline(START_DEADLINE_MS, () =>
         this.client.workflow.start<typeof transferGroup>(workflowTypes.transferGroup, {
@@ -59,7 +64,7 @@ export class TemporalDoor {
     } catch (error) {
       // A start tried again, whose first try did arrive.
       if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'started', here: false };
-      if (isDefinite(error)) return { kind: 'refused', error };
+      if (isRefusal(error, performance.now() - askedAt)) return { kind: 'refused', error };
       this.log.warn({ err: error, workflowId }, 'the answer to a workflow start is unknown');
       return { kind: 'unknown' };
     }
@@ -69,10 +74,12 @@ export class TemporalDoor {
   async startBehind(workflowId: string, shard: number, items: TransferItem[]): Promise<AnsweredStart> {
     this.unanswered += 1;
     try {
+      const giveUpAt = performance.now() + RETRY_FOR_MS;
       for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS)) {
         await new Promise((resume) => setTimeout(resume, pauseMs).unref());
         const start = await this.start(workflowId, shard, items);
         if (start.kind !== 'unknown') return start;
+        if (performance.now() > giveUpAt) return { kind: 'refused', error: new Error('Temporal did not answer') };
       }
     } finally {
       this.unanswered -= 1;
@@ -84,14 +91,24 @@ export class TemporalDoor {
     await this.withDeadline(RESULT_DEADLINE_MS, () => this.client.workflow.result(workflowId));
   }
 
-  private withDeadline<T>(deadlineMs: number, call: () => Promise<T>): Promise<T> {
-    return this.client.connection.withDeadline(Date.now() + deadlineMs, call);
+  /** The connection's own deadline bounds each try; while there is no connection the client goes on past it. */
+  private async withDeadline<T>(deadlineMs: number, call: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`Temporal did not answer within ${deadlineMs} ms`)), deadlineMs);
+    });
+    try {
+      return await Promise.race([this.client.connection.withDeadline(Date.now() + deadlineMs, call), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
-function isDefinite(error: unknown): boolean {
+/** Whether the server surely did nothing: it said no, to the first try. What a later try is told says nothing of it. */
+function isRefusal(error: unknown, afterMs: number): boolean {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return isGrpcServiceError(cause) && DEFINITE_REFUSALS.has(cause.code);
+  return isGrpcServiceError(cause) && DEFINITE_REFUSALS.has(cause.code) && afterMs < SECOND_TRY_AFTER_MS;
 }
 
 /** What a person sees in the Web UI; Temporal allows 400 bytes of summary and 20 kB of details. */

@@ -37,7 +37,7 @@ test('a complete environment becomes a typed configuration, with the defaults of
     shards: [{ url: 'postgres://app:secret@db0/holdfast_0' }, { url: 'postgres://app:secret@db1/holdfast_1' }],
     temporal: { address: 'temporal:7233', namespace: 'default', connectionOptions: { address: 'temporal:7233' } },
     lane: { deadlineMs: 5000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8 },
-    transfers: { attentionAfterMs: 60_000, slowBeatMs: 60_000, groupMaxAgeMs: 30_000 },
+    transfers: { attentionAfterMs: 60_000, slowBeatMs: 60_000, groupMaxAgeMs: 600_000 },
     sweep: { everyMs: 30_000, youngMs: 15_000 },
     tokenTtlSeconds: 3600,
     logLevel: 'info',
