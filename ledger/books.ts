@@ -116,8 +116,12 @@ export class Draft {
     return this.holds.get(stepKey(transactionId, step));
   }
 
-  holdsMoney(transactionId: TransactionId): boolean {
-    return [...this.holds.values()].some((hold) => hold.transactionId === transactionId && hold.status === 'held');
+  /** Whether money is held for the transaction, by any step but `except`. */
+  holdsMoney(transactionId: TransactionId, except?: string): boolean {
+    for (const hold of this.holds.values()) {
+      if (hold.transactionId === transactionId && hold.status === 'held' && hold.step !== except) return true;
+    }
+    return false;
   }
 
   /** Writes a transaction down for the first time, open and owned by nobody yet. */

@@ -55,6 +55,8 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
   const heldMoney = draft.holdsMoney(facts.id);
   if ((command.kind === 'cancel' || command.kind === 'transfer') && heldMoney) return NOT_POSSIBLE;
   if (command.kind === 'capture' && !heldMoney) return NOT_POSSIBLE;
+  // Both end the transaction: nothing else may still be held for it.
+  if ('holdStep' in command && draft.holdsMoney(facts.id, command.holdStep)) return NOT_POSSIBLE;
   const record = known ?? draft.open(facts);
 
   switch (command.kind) {
@@ -89,6 +91,7 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
 
 function transfer(draft: Draft, record: TransactionRecord, source: Account, facts: TransactionFacts): void {
   // As first written down: a name that nobody had then may be somebody's by now.
+  if (record.to !== null && record.to !== facts.to) throw new Error(`${record.id} names another target than its row`);
   const target = record.to === null ? undefined : draft.account(record.to);
   const refusal = refuseTransfer(source, target, { ...facts, to: record.to ?? undefined });
   if (refusal) return draft.setStatus(record, 'rejected', refusal);
@@ -98,9 +101,8 @@ function transfer(draft: Draft, record: TransactionRecord, source: Account, fact
 
 function refuseTransfer(source: Account, target: Account | undefined, facts: TransactionFacts): Refusal | undefined {
   if (!target) {
-    if (facts.to === undefined) return 'unknown_recipient';
-    if (shardOfId(facts.to) !== shardOfId(facts.from)) return 'other_shard';
-    throw new Error(`The target account ${facts.to} is not on this shard`);
+    const elsewhere = facts.to !== undefined && shardOfId(facts.to) !== shardOfId(facts.from);
+    return elsewhere ? 'other_shard' : 'unknown_recipient';
   }
   if (target.id === source.id) return 'same_wallet';
   if (target.currency !== source.currency) return 'currency_mismatch';
