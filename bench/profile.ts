@@ -22,26 +22,31 @@ interface CallFrame {
   lineNumber: number;
 }
 
-const SHOWN_FUNCTIONS = 40;
-const WAITING = new Set(['(idle)', '(program)', '(root)']);
+const SHOWN_FUNCTIONS = 70;
+const NOT_OURS = new Set(['(garbage collector)', '(program)', '(root)']);
 
-/** Prints where the API's main thread spent its time while it was loaded, and keeps the profile for other tools. */
+/** Prints where the API's threads spent their time while it was loaded, and keeps the profiles for other tools. */
 export function printProfile(folder: string, windows: readonly Window[], say: (line: string) => void): void {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.cpuprofile'));
-  for (const file of files) {
-    const kept = path.join(packageRoot(), '.holdfast', 'bench-api.cpuprofile');
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
+    // CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile; the main thread is 0.
+    const thread = file.split('.').at(-3);
+    const name = thread === '0' ? 'main thread' : `workflow thread ${thread}`;
+    const kept = path.join(packageRoot(), '.holdfast', `bench-api-${name.replaceAll(' ', '-')}.cpuprofile`);
     copyFileSync(path.join(folder, file), kept);
     const profile = JSON.parse(readFileSync(kept, 'utf8')) as CpuProfile;
-    say(`\nThe API's main thread while it was loaded (whole profile, for Chrome's DevTools or speedscope: ${kept})`);
-    printSums(profile, windows, say);
+    say(`\nThe API's ${name} while it was loaded (for Chrome's DevTools or speedscope: ${kept})`);
+    printSums(profile, windows, thread === '0' ? SHOWN_FUNCTIONS : 10, say);
   }
 }
 
-function printSums(profile: CpuProfile, windows: readonly Window[], say: (line: string) => void): void {
+function printSums(profile: CpuProfile, windows: readonly Window[], shown: number, say: (line: string) => void): void {
   const times = selfTimes(profile, windows);
   const parents = parentsOf(profile);
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
+  const wall = sum(times.values());
+  for (const id of times.keys()) if (nodes.get(id)!.callFrame.functionName === '(idle)') times.delete(id);
   const total = sum(times.values());
+  say(`busy ${((100 * total) / wall).toFixed(0)} % of the time; shares of that:`);
   const byFunction = new Map<string, number>();
   const byPart = new Map<string, number>();
   const inclusive = new Map<string, number>();
@@ -56,14 +61,14 @@ function printSums(profile: CpuProfile, windows: readonly Window[], say: (line: 
     }
     for (const name of seen) add(inclusive, name, time);
   }
-  const print = (title: string, sums: Map<string, number>, shown = SHOWN_FUNCTIONS) => {
+  const print = (title: string, sums: Map<string, number>) => {
     say(`\n${title}`);
     const sorted = [...sums].sort((a, b) => b[1] - a[1]).slice(0, shown);
     for (const [name, time] of sorted) say(`  ${((100 * time) / total).toFixed(1).padStart(5)} %  ${name}`);
   };
   print('by part (self time)', byPart);
   print('by function (self time)', byFunction);
-  print('by function (with all it calls)', inclusive, 70);
+  print('by function (with all it calls)', inclusive);
 }
 
 /** Microseconds by node, of the samples inside the windows. */
@@ -97,7 +102,7 @@ function placeOf(url: string): string {
 /** Native helpers count for whoever called them. */
 function partOf(id: number, nodes: Map<number, CpuProfile['nodes'][number]>, parents: Map<number, number>): string {
   const own = nodes.get(id)!.callFrame;
-  if (WAITING.has(own.functionName) || own.functionName === '(garbage collector)') return own.functionName;
+  if (NOT_OURS.has(own.functionName)) return own.functionName;
   for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
     const { url } = nodes.get(at)!.callFrame;
     if (url === '') continue;

@@ -51,12 +51,13 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
   const source = draft.account(facts.from);
   if (!source) throw new Error(`The source account ${facts.from} is not on this shard`);
   if (source.currency !== facts.currency) throw new Error(`${facts.id} names another currency than its source has`);
-  // What a hold reserved only its own capture or release may end.
-  const heldMoney = draft.holdsMoney(facts.id);
-  if ((command.kind === 'cancel' || command.kind === 'transfer') && heldMoney) return NOT_POSSIBLE;
-  if (command.kind === 'capture' && !heldMoney) return NOT_POSSIBLE;
-  // Both end the transaction: nothing else may still be held for it.
-  if ('holdStep' in command && draft.holdsMoney(facts.id, command.holdStep)) return NOT_POSSIBLE;
+  // A transaction has one hold at most, and what it reserved only its own capture or release may end.
+  if (command.kind === 'capture' || command.kind === 'release') {
+    if (draft.holdsMoney(facts.id, command.holdStep)) return NOT_POSSIBLE;
+    if (command.kind === 'capture' && !known) return NOT_POSSIBLE;
+  } else if (command.kind === 'hold' || command.kind === 'cancel' || command.kind === 'transfer') {
+    if (draft.holdsMoney(facts.id)) return NOT_POSSIBLE;
+  }
   const record = known ?? draft.open(facts);
 
   switch (command.kind) {

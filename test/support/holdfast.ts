@@ -43,7 +43,7 @@ export const SWEEP_EVERY_MS = 3_600_000;
  * database and in a Temporal namespace of their own, so that test files neither see nor serve each other's work.
  */
 export class TestHoldfast {
-  private working: { worker: Worker; running: Promise<void> }[] = [];
+  private working: { taskQueue: string; worker: Worker; running: Promise<void> }[] = [];
 
   private constructor(
     readonly api: TestApi,
@@ -55,7 +55,8 @@ export class TestHoldfast {
     /** Read at each use: a test may change them. */
     readonly lane: LaneSettings,
     readonly transfers: TransferSettings,
-    private readonly deliver: boolean,
+    /** For workers started from then on. */
+    public deliver: boolean,
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
@@ -96,15 +97,15 @@ export class TestHoldfast {
     const activities = createActivities({ shards: this.shards, client, log: this.api.deps.log, onGroupPosted });
     for (const taskQueue of taskQueues) {
       const worker = await createWorker({ ...this.temporal, taskQueue, activities });
-      this.working.push({ worker, running: worker.run() });
+      this.working.push({ taskQueue, worker, running: worker.run() });
     }
   }
 
-  async stopWorkers(): Promise<void> {
-    const { working } = this;
-    this.working = [];
-    for (const { worker } of working) worker.shutdown();
-    await Promise.all(working.map(({ running }) => running));
+  async stopWorkers(taskQueues = [LANE_TASK_QUEUE, TASK_QUEUE]): Promise<void> {
+    const stopping = this.working.filter((each) => taskQueues.includes(each.taskQueue));
+    this.working = this.working.filter((each) => !stopping.includes(each));
+    for (const { worker } of stopping) worker.shutdown();
+    await Promise.all(stopping.map(({ running }) => running));
   }
 
   sweepSettings() {

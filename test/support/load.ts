@@ -16,7 +16,7 @@ export interface Wish {
 
 export interface Told {
   wish: Wish;
-  status: 'completed' | 'rejected';
+  status: 'completed' | 'rejected' | 'cancelled';
 }
 
 export interface LoadOptions {
@@ -33,7 +33,7 @@ export interface LoadOptions {
   name?: boolean;
 }
 
-const GIVE_UP_MS = 300_000;
+const GIVE_UP_MS = 120_000;
 
 /** Clients that ask for random transfers, each until it has a final answer, as a careful client would. */
 export class Load {
@@ -45,6 +45,7 @@ export class Load {
   /** What must never happen. */
   readonly wrongs: string[] = [];
   private readonly wishes: Wish[];
+  private readonly followed: Promise<void>[] = [];
   private tries = 0;
 
   constructor(private readonly options: LoadOptions) {
@@ -57,6 +58,7 @@ export class Load {
       for (const wish of next) await this.grant(wish);
     };
     await Promise.all(Array.from({ length: this.options.clients }, client));
+    await Promise.all(this.followed);
   }
 
   /** Resolves when so many have their final answer: faults come in mid-load, not at a time. */
@@ -71,52 +73,63 @@ export class Load {
 
   private async grant(wish: Wish): Promise<void> {
     const { urls, toAll } = this.options;
-    const from = randomInt(urls.length);
-    const asked = toAll
-      ? urls.map((url) => this.askUntilFinal(wish, [url], 0))
-      : [this.askUntilFinal(wish, urls, from)];
-    const statuses = new Set(await Promise.all(asked));
-    if (statuses.size > 1) this.wrongs.push(`${wish.key} was told ${[...statuses].join(' and ')}`);
-    for (const status of statuses) if (status) this.told.set(wish.key, { wish, status });
+    const asked = toAll ? urls.map((url) => this.send(wish, [url])) : [this.send(wish, urls)];
+    const answers = await Promise.all(asked);
+    if (!answers.includes('pending')) return this.note(wish, answers);
+    // The client goes on with its next wish, and looks after this one meanwhile.
+    this.followed.push(Promise.all(urls.map((url) => this.poll(wish, url))).then((polled) => this.note(wish, polled)));
   }
 
-  private async askUntilFinal(wish: Wish, urls: string[], first: number): Promise<Told['status'] | undefined> {
+  private note(wish: Wish, statuses: (Told['status'] | 'pending' | undefined)[]): void {
+    const [status, ...others] = new Set(statuses);
+    if (others.length > 0) this.wrongs.push(`${wish.key} was told ${[status, ...others].join(' and ')}`);
+    if (status === 'completed' || status === 'rejected') this.told.set(wish.key, { wish, status });
+  }
+
+  /** Until it is final or pending. */
+  private async send(wish: Wish, urls: string[]): Promise<Told['status'] | 'pending' | undefined> {
     const giveUpAt = Date.now() + GIVE_UP_MS;
-    let pending = false;
-    for (let attempt = first; Date.now() < giveUpAt; attempt += 1) {
-      const url = urls[attempt % urls.length]!;
-      const answer = await this.try(wish, url, pending);
-      if (answer) {
-        const { status, body } = answer;
-        const transaction = status === 422 ? body.transaction : body;
-        const state = transaction?.status as string | undefined;
-        if (state === 'completed' || state === 'rejected') return state;
-        if (status === 202 || (status === 200 && state !== 'cancelled')) {
-          pending = true;
-        } else if (status !== 503) {
-          this.wrongs.push(`${wish.key}: ${status} ${JSON.stringify(body)}`);
-          return undefined;
-        }
-      }
+    for (let attempt = randomInt(urls.length); Date.now() < giveUpAt; attempt += 1) {
+      const answer = await this.try(wish, 'POST', `${urls[attempt % urls.length]!}/v1/transfers`);
+      const found = answer && (finalStatusOf(answer) ?? (answer.status === 202 ? 'pending' : undefined));
+      if (found) return found;
+      if (answer && answer.status !== 503) return this.wrong(wish, answer);
       await sleep(50 + randomInt(200));
     }
-    this.wrongs.push(`${wish.key} had no final answer within ${GIVE_UP_MS} ms`);
+    this.wrongs.push(`${wish.key} was not accepted within ${GIVE_UP_MS} ms`);
     return undefined;
   }
 
+  private async poll(wish: Wish, url: string): Promise<Told['status'] | undefined> {
+    for (const giveUpAt = Date.now() + GIVE_UP_MS; Date.now() < giveUpAt; await sleep(250 + randomInt(500))) {
+      const answer = await this.try(wish, 'GET', `${url}/v1/transactions/${wish.id}`);
+      const found = answer && finalStatusOf(answer);
+      if (found) return found;
+      if (answer && answer.status !== 503 && (answer.status !== 200 || answer.body.status === 'cancelled')) {
+        return this.wrong(wish, answer);
+      }
+    }
+    this.wrongs.push(`${wish.key} was not over within ${GIVE_UP_MS} ms`);
+    return undefined;
+  }
+
+  private wrong(wish: Wish, { status, body }: HttpAnswer): undefined {
+    this.wrongs.push(`${wish.key}: ${status} ${JSON.stringify(body)}`);
+  }
+
   /** Undefined when there was no answer: what came of it is unknown, so it is asked again. */
-  private async try(wish: Wish, url: string, pending: boolean): Promise<HttpAnswer | undefined> {
+  private async try(wish: Wish, method: 'POST' | 'GET', url: string): Promise<HttpAnswer | undefined> {
     const { timeoutMs, name: alone } = this.options;
     const { token } = wish.person;
     const requestId = `${wish.key}.${(this.tries += 1)}`;
     const { headers, body } = requestOf(wish);
-    const common = { token, timeoutMs, alone, headers: { ...headers, 'x-request-id': requestId } };
+    const common = { method, token, timeoutMs, alone, headers: { ...headers, 'x-request-id': requestId } };
     try {
-      const answer = pending
-        ? await ask(`${url}/v1/transactions/${wish.id}`, common)
-        : await ask(`${url}/v1/transfers`, { method: 'POST', ...common, body });
+      const answer = await ask(url, method === 'POST' ? { ...common, body } : common);
       this.answered.add(requestId);
-      this.count(answer.status === 503 ? `503 ${answer.body.code}` : `${pending ? 'poll ' : ''}${answer.status}`);
+      this.count(
+        answer.status === 503 ? `503 ${answer.body.code}` : `${method === 'GET' ? 'poll ' : ''}${answer.status}`,
+      );
       return answer;
     } catch {
       this.count('no answer');
@@ -127,6 +140,11 @@ export class Load {
   private count(what: string): void {
     this.answers[what] = (this.answers[what] ?? 0) + 1;
   }
+}
+
+function finalStatusOf({ status, body }: HttpAnswer): Told['status'] | undefined {
+  const state: unknown = (status === 422 ? body.transaction : body)?.status;
+  return state === 'completed' || state === 'rejected' ? state : undefined;
 }
 
 export function makeWish(people: Person[], key: string): Wish {

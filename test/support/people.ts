@@ -20,7 +20,7 @@ export interface Person {
 }
 
 export async function withShards<T>(stack: Stack, work: (shards: Shards) => Promise<T>, url?: string): Promise<T> {
-  const shards = openShards({ urls: [url ?? stack.appUrl], log: silent, poolSize: 4 });
+  const shards = openShards({ urls: [url ?? stack.appUrl], log: silent, poolSize: 4, patienceMs: 60_000 });
   try {
     return await work(shards);
   } finally {

@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { readHistory } from './history-json';
+
+export const HISTORIES = path.join(__dirname, '..', 'histories');
+
+export function committedHistories(): { name: string; json: string }[] {
+  const files = readdirSync(HISTORIES).filter((file) => file.endsWith('.json'));
+  return files.map((file) => ({
+    name: path.basename(file, '.json'),
+    json: readFileSync(path.join(HISTORIES, file), 'utf8'),
+  }));
+}
+
+/** Only what is worth a person's attention: a replay that fails says so by itself. */
+export function quietRuntime(): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('ERROR', () => undefined),
+    telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } },
+  });
+}
+
+export function bundleOf(workflowsPath: string): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR', () => undefined) });
+}
+
+/** Throws when the code would not do again what the history says was done. */
+export async function replay(workflowBundle: WorkflowBundle, json: string): Promise<void> {
+  await Worker.runReplayHistory({ workflowBundle }, readHistory(json));
+}

@@ -1,0 +1,177 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
+import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
+
+interface Service {
+  image: string;
+  build?: string;
+  command?: string[];
+  entrypoint?: string[];
+  restart?: string;
+  environment?: Record<string, string>;
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { test: string[] };
+  ports?: string[];
+  volumes?: string[];
+}
+
+const root = path.join(__dirname, '../..');
+const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+const text = read('docker-compose.yml');
+const compose = parse(text, { merge: true }) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+};
+const services = Object.entries(compose.services);
+const ours = services.filter(([, service]) => service.build !== undefined);
+
+/** Every `${NAME}`, with what follows the name: nothing, a default, or a demand that it be set. */
+const interpolated = [...text.matchAll(/\$\{([A-Z_]+)([^}]*)\}/g)].map(([, name, rest]) => ({
+  name: name!,
+  rest: rest!,
+}));
+
+/** What every deployment has to give; docs/operating.md says how. */
+const secrets = {
+  POSTGRES_ADMIN_PASSWORD: 'admin-password',
+  POSTGRES_OWNER_PASSWORD: 'owner-password',
+  POSTGRES_APP_PASSWORD: 'app-password',
+  POSTGRES_TEMPORAL_PASSWORD: 'temporal-password',
+  HOLDFAST_TOKEN_KEY: Buffer.alloc(32, 1).toString('base64'),
+  HOLDFAST_COMMAND_KEY: Buffer.alloc(32, 2).toString('base64'),
+  HOLDFAST_SEAL_KEYS: `first:${Buffer.alloc(32, 3).toString('base64')}`,
+};
+
+/** A service's environment as compose would hand it over, with the secrets given and nothing else. */
+function environmentOf({ environment = {} }: Service): Record<string, string> {
+  const value = (name: string, rest: string) =>
+    (secrets as Record<string, string>)[name] ?? /^:-(.*)$/.exec(rest)?.[1] ?? '';
+  return Object.fromEntries(
+    Object.entries(environment).map(([key, given]) => [
+      key,
+      String(given).replaceAll(/\$\{([A-Z_]+)([^}]*)\}/g, (_all, name: string, rest: string) => value(name, rest)),
+    ]),
+  );
+}
+
+test('the books, Temporal with its own database, its Web UI, and our three are there', () => {
+  expect(Object.keys(compose.services).sort()).toEqual(
+    [
+      ...['api', 'worker', 'migrate', 'shard-0', 'shard-0-roles'],
+      ...['temporal', 'temporal-db', 'temporal-schema', 'temporal-namespace', 'temporal-ui'],
+    ].sort(),
+  );
+  expect(text).not.toContain('temporalio/auto-setup');
+});
+
+test.each(services)('%s has an image of one exact version', (_name, { image }) => {
+  expect(image).toMatch(/^[a-z0-9/-]+:\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?$/);
+});
+
+test('the tools that make the schema are of the version of the server', () => {
+  const version = (name: string) => /:(\d+\.\d+\.\d+)/.exec(compose.services[name]!.image)?.[1];
+  expect(version('temporal-schema')).toBe(version('temporal'));
+  expect(version('temporal-namespace')).toBe(version('temporal'));
+});
+
+test('our image has the version of the package, and the Dockerfile builds on one exact Node, as an ordinary user', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  for (const [, { image }] of ours) expect(image).toBe(`holdfast:${version}`);
+  const dockerfile = read('Dockerfile');
+  const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
+  expect(new Set(bases).size).toBe(1);
+  expect(bases[0]).toMatch(/^node:20\.\d+\.\d+-bookworm-slim$/);
+  expect(dockerfile).toMatch(/^USER node$/m);
+  expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "dist\/cli\/main\.js"\]$/m);
+});
+
+test.each(services)('%s either runs on and says whether it is healthy, or is a job that ends', (_name, service) => {
+  if (service.restart === undefined || service.restart === 'no') expect(service.healthcheck).toBeUndefined();
+  else expect(service.healthcheck?.test[0]).toBe('CMD');
+});
+
+test.each(services)('%s waits only for services that are there, in a way they can satisfy', (_name, service) => {
+  for (const [other, { condition }] of Object.entries(service.depends_on ?? {})) {
+    const awaited = compose.services[other];
+    expect(awaited).toBeDefined();
+    expect(condition).toBe(awaited!.healthcheck ? 'service_healthy' : 'service_completed_successfully');
+  }
+});
+
+test.each(ours)('%s is given only settings that exist, and they make a valid configuration', (_name, service) => {
+  const environment = environmentOf(service);
+  const known = new Set([...CONFIG_VARIABLES, ...TEMPORAL_VARIABLES]);
+  expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
+  expect(environment).toMatchObject({ HOLDFAST_ENV: 'production' });
+  expect(loadConfig(environment)).toMatchObject({ production: true, shards: [{}] });
+});
+
+test('only migrations get the role that owns the tables', () => {
+  const having = ours.filter(([, { environment }]) => environment?.['HOLDFAST_OWNER_DATABASE_URLS'] !== undefined);
+  expect(having.map(([name]) => name)).toEqual(['migrate']);
+});
+
+test('the URLs name services, databases and roles that are there', () => {
+  const { HOLDFAST_OWNER_DATABASE_URLS: owner, HOLDFAST_DATABASE_URLS: app } = environmentOf(
+    compose.services['migrate']!,
+  );
+  for (const [urls, role] of [
+    [app, 'holdfast_app'],
+    [owner, 'holdfast_owner'],
+  ] as const) {
+    for (const [shard, url] of urls!
+      .split(',')
+      .map((each) => new URL(each))
+      .entries()) {
+      expect(url.username).toBe(role);
+      expect(compose.services[url.hostname]?.image).toMatch(/^postgres:/);
+      expect(url.pathname).toBe(`/holdfast_${shard}`);
+      const roles = compose.services[`${url.hostname}-roles`]!;
+      expect(roles.environment?.['DATABASE']).toBe(`holdfast_${shard}`);
+      expect(roles.command?.join('\n')).toContain(`role ${role} login nosuperuser`);
+    }
+  }
+});
+
+test('every secret has to be given: none is written down, none has a default', () => {
+  for (const [name, { environment = {} }] of services) {
+    for (const [variable, value] of Object.entries(environment)) {
+      // A URL holds a password; the others are secrets by their name.
+      if (!/PASSWORD|PWD|_KEYS?$|DATABASE_URLS$/.test(variable)) continue;
+      expect(`${name}: ${value}`).toMatch(/\$\{[A-Z_]+:\?/);
+    }
+  }
+  const demanded = interpolated.filter(({ rest }) => rest.startsWith(':?')).map(({ name }) => name);
+  expect([...new Set(demanded)].sort()).toEqual(Object.keys(secrets).sort());
+});
+
+test('everything that can be put into .env is in .env.example, or in docs/operating.md', () => {
+  const example = new Set([...read('.env.example').matchAll(/^# ([A-Z][A-Z_]+)=/gm)].map((match) => match[1]));
+  const guide = read('docs/operating.md');
+  const unknown = interpolated.filter(({ name }) => !example.has(name) && !guide.includes(`${name}=`));
+  expect(unknown.map(({ name }) => name)).toEqual([]);
+});
+
+test('nothing but the API and the Web UI can be reached from outside, and those only from this host', () => {
+  const published = services.flatMap(([name, { ports = [] }]) => ports.map((port) => ({ name, port })));
+  expect(published.map(({ name }) => name).sort()).toEqual(['api', 'temporal-ui']);
+  for (const { port } of published) expect(port).toMatch(/^127\.0\.0\.1:/);
+});
+
+test('what is mounted is there: files of this repository, and volumes that are declared', () => {
+  for (const [, { volumes = [], entrypoint = [] }] of services) {
+    const folders = volumes.map((volume) => volume.split(':') as [string, string]);
+    for (const [from] of folders) {
+      if (from.startsWith('./')) expect(existsSync(path.join(root, from))).toBe(true);
+      else expect(Object.keys(compose.volumes)).toContain(from);
+    }
+    for (const file of entrypoint.filter((part) => part.endsWith('.sh'))) {
+      const mounted = folders.find(([, to]) => file.startsWith(`${to}/`))!;
+      expect(existsSync(path.join(root, file.replace(mounted[1], mounted[0])))).toBe(true);
+    }
+  }
+  const dynamicConfig = compose.services['temporal']!.environment!['DYNAMIC_CONFIG_FILE_PATH']!;
+  expect(existsSync(path.join(root, 'deploy/temporal', path.basename(dynamicConfig)))).toBe(true);
+});
