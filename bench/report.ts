@@ -1,7 +1,11 @@
+import os from 'node:os';
 import type { CoresBusy } from './cpu';
 import type { Figure } from './measurements';
 import { BAR, ratiosOf, type Medians, type Ratio } from './ratios';
 import { median } from './stats';
+
+/** As many cores busy with other work make figures worth less. */
+const NOISE = 0.3;
 
 /** Every round's figures of one measurement. */
 export interface Series {
@@ -17,6 +21,12 @@ export function printReport(series: readonly Series[], say: (line: string) => vo
   for (const line of errorLines(series)) say(`errors in ${line}`);
   if (ratios.length > 0) say(`\n${ratioTable(ratios)}`);
   if (cores !== undefined) say(`\n${cores}`);
+  const others = median(series.flatMap(({ figures }) => figures.map(({ cores }) => cores?.['others'] ?? 0)));
+  if (others > NOISE) {
+    say(
+      `\nOther programs kept ${others.toFixed(1)} of ${os.cpus().length} cores busy meanwhile: these figures are too low.`,
+    );
+  }
 }
 
 function mediansOf(series: readonly Series[]): Medians {
@@ -56,18 +66,30 @@ function ratioTable(ratios: readonly Ratio[]): string {
   return grid(['ratio', 'measured', 'goal', 'reached', ''], rows);
 }
 
-/** Where the machine's cores went, in the middle round. */
+/**
+ * Which part kept how many cores busy; and for what is counted, how much processor time of each part one of it cost,
+ * which says more than rates do on a machine that has other work.
+ */
 function coresTable(series: readonly Series[]): string | undefined {
   const watched = series.filter(({ figures }) => figures.some(({ cores }) => cores !== undefined));
   if (watched.length === 0) return undefined;
   const names = [...new Set(watched.flatMap(({ figures }) => Object.keys(figures[0]?.cores ?? {})))];
   const of = ({ figures }: Series, name: string) => median(figures.map(({ cores }) => cores?.[name] ?? 0));
   const used = names.filter((name) => watched.some((each) => of(each, name) >= 0.05));
-  const rows = watched.map((each) => [
+  const busy = watched.map((each) => [
     each.name,
     ...used.map((name) => (of(each, name) < 0.005 ? '' : of(each, name).toFixed(2))),
   ]);
-  return grid(['cores busy', ...used], rows);
+  const ours = used.filter((name) => name !== 'others');
+  const costs = watched
+    .filter(({ figures }) => middle(figures, 'rate') !== undefined)
+    .map((each) => [each.name, ...ours.map((name) => microseconds(of(each, name) / middle(each.figures, 'rate')!))]);
+  return [grid(['cores busy', ...used], busy), grid(['processor time each, in us', ...ours], costs)].join('\n\n');
+}
+
+function microseconds(seconds: number): string {
+  const us = seconds * 1e6;
+  return us < 0.5 ? '' : us.toFixed(us < 10 ? 1 : 0);
 }
 
 /** What came instead of successes, where anything did. */
@@ -82,7 +104,7 @@ function errorLines(series: readonly Series[]): string[] {
   });
 }
 
-function grid(header: string[], rows: (string | number)[][]): string {
+export function grid(header: string[], rows: (string | number)[][]): string {
   const all = [header, ...rows.map((row) => row.map(String))];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   return all

@@ -53,11 +53,35 @@ if [ -z "$url" ]; then
   url=$(grep -o 'http://localhost:[0-9]*/docs' "$work/up.log" | head -1 | sed 's|/docs||')
 fi
 
-token=$(curl -sS --fail-with-body -H 'content-type: application/json' \
-  -d '{"username":"yunus","password":"yunus-demo"}' "$url/v1/sessions" | sed 's/.*"accessToken":"\([^"]*\)".*/\1/')
+token_of() {
+  curl -sS --fail-with-body -H 'content-type: application/json' \
+    -d "{\"username\":\"$1\",\"password\":\"$1-demo\"}" "$url/v1/sessions" | sed 's/.*"accessToken":"\([^"]*\)".*/\1/'
+}
+token=$(token_of yunus)
+# Money to move, or every transfer would be refused.
+curl -sS --fail-with-body -o /dev/null -H "Authorization: Bearer $(token_of house)" -H 'content-type: application/json' \
+  -H "Idempotency-Key: fuzz-$$-$RANDOM" -d '{"from":"house.SGD","to":"yunus.SGD","amount":"1000.00"}' "$url/v1/transfers"
+
+# Made-up names are nobody's wallet: mostly, it is told some that are there.
+cat >"$work/schemathesis.toml" <<'TOML'
+[dictionaries.own]
+values = ["yunus.SGD", "yunus.JPY"]
+[dictionaries.wallets]
+values = ["nick.SGD", "nick.JPY", "andrew.SGD", "yunus.SGD", "nobody_there.SGD"]
+[dictionaries.amounts]
+values = ["1", "0.01", "12.50", "999999999"]
+[parameters]
+"path.walletId" = { dictionary = "wallets", probability = 0.5 }
+"body.from" = { dictionary = "own", probability = 0.8 }
+"body.to" = { dictionary = "wallets", probability = 0.8 }
+"body.amount" = { dictionary = "amounts", probability = 0.8 }
+"body.transfers.*.from" = { dictionary = "own", probability = 0.8 }
+"body.transfers.*.to" = { dictionary = "wallets", probability = 0.8 }
+"body.transfers.*.amount" = { dictionary = "amounts", probability = 0.8 }
+TOML
 
 cd "$work" # its caches and reports go where we clean up
-"$venv/bin/st" run "$url/openapi.json" \
+"$venv/bin/st" --config-file schemathesis.toml run "$url/openapi.json" \
   --header "Authorization: Bearer $token" \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance \
   --max-examples "$max_examples" --max-time "$max_time" --continue-on-failure --no-color \

@@ -6,8 +6,7 @@ let postgres: TcpProxy;
 let holdfast: TestHoldfast;
 beforeAll(async () => {
   holdfast = await TestHoldfast.start({
-    patienceMs: 800,
-    lane: { deadlineMs: 500 },
+    patienceMs: 1_500,
     transfers: { groupMaxAgeMs: 60_000 },
     databaseUrl: async ({ appUrl }) => {
       const url = new URL(appUrl);
@@ -17,6 +16,7 @@ beforeAll(async () => {
     },
   });
 });
+beforeEach(() => (holdfast.lane.deadlineMs = 5_000));
 afterEach(() => postgres.comeBack());
 afterAll(async () => {
   await holdfast.close();
@@ -31,6 +31,7 @@ describe('with a shard that can’t be reached', () => {
     const fields = { from: walletOf(alice), to: walletOf(bob), amount: '5.00' };
     expect((await holdfast.transfer(alice, 'before', fields)).status).toBe(201);
 
+    holdfast.lane.deadlineMs = 500;
     postgres.goAway();
     const first = await holdfast.transfer(alice, 'first', fields);
     expect(first).toMatchObject({ status: 503, body: { code: 'outcome_unknown' } });
@@ -46,6 +47,7 @@ describe('with a shard that can’t be reached', () => {
 
     // The first goes on by itself once the shard is back; the others were never sent.
     postgres.comeBack();
+    holdfast.lane.deadlineMs = 5_000;
     const id = holdfast.idOf(alice, 'first');
     await eventually(async () => expect(await holdfast.entriesOf(id)).toBe(2), { withinMs: 20_000 });
     expect(await holdfast.row(holdfast.idOf(alice, 'next'))).toBeUndefined();

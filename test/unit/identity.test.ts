@@ -3,16 +3,6 @@ import { base32, commandHash, shardOfUsername, transactionId } from '../../ledge
 
 // Fixed for ever: were any of these to change, no user and no retry would be found again. ids.test.ts has the plain cases.
 describe('what is derived from a name or a key never changes', () => {
-  test.each([
-    ['yunus', 0],
-    ['nick', 0],
-    ['andrew', 0],
-    ['house', 0],
-    ['ops', 0],
-  ])('of two shards, %s is on shard %i', (username, shard) => {
-    expect(shardOfUsername(username, 2)).toBe(shard);
-  });
-
   test('a shard is counted from the unsigned first 32 bits, so that it is never negative', () => {
     expect(['abc', 'hello', 'person_1', 'person_2'].map((name) => shardOfUsername(name, 9999))).toEqual([
       5193, 2529, 5617, 7245,

@@ -1,0 +1,83 @@
+import { verifyShard } from '../../ledger/verify';
+import { TestBooks } from '../support/books';
+
+let books: TestBooks;
+const findings = async () => (await verifyShard(books.shards.shard(0).db)).findings;
+
+beforeAll(async () => {
+  books = await TestBooks.create(3);
+  const [a, b, c] = books.wallets as [string, string, string];
+  await books.poster.post([books.transfer(a, b, 5_00n), books.transfer(b, c, 7_00n)]);
+  await books.poster.post([books.transfer(a, b, 999_00n)]);
+  await books.poster.post([{ kind: 'hold', facts: books.facts(c, a, 3_00n), step: 'hold', owner: 'test' }]);
+  await books.poster.post([{ kind: 'freeze', accountId: c, actorId: 'us_0_a' }]);
+});
+afterAll(() => books?.close());
+
+test('books that nobody touched verify, all of their blocks and entries', async () => {
+  expect(await verifyShard(books.shards.shard(0).db)).toEqual({ blocks: 5, entries: 10, findings: [] });
+});
+
+/** Block 2 moved money twice; 3 refused; 4 holds; 5 froze a wallet. */
+const TAMPERINGS: [string, string, string, string][] = [
+  ['an entry’s amount', 'update entries set amount = amount - 1 where block = 2 and index = 0', 'hash', 'block 2'],
+  ['one side of a move', 'update entries set amount = amount - 1 where block = 2 and index = 0', 'zero_sum', 'block 2'],
+  ['both sides of a move', 'update entries set amount = amount * 2 where block = 2 and index < 2', 'move', 'tx_'],
+  ['a balance after', 'update entries set balance_after = 1 where block = 2 and index = 1', 'running_balance', 'ac_'],
+  ['an entry’s currency', `update entries set currency = 'JPY' where block = 2 and index < 2`, 'currency', 'ac_'],
+  ['an entry taken away', 'delete from entries where block = 2 and index = 3', 'counts', 'block 2'],
+  ['entries in another place', 'update entries set index = index + 9 where block = 2', 'order', 'block 2'],
+  ['an event’s text', `update events set detail = '{}' where block = 3`, 'hash', 'block 3'],
+  ['an event taken away', 'delete from events where block = 3', 'counts', 'block 3'],
+  ['rows of no block', 'update events set block = 77 where block = 5', 'stray', 'block 77'],
+  ['what a transaction asked for', 'update transactions set amount = 1 where created_block = 3', 'hash', 'block 3'],
+  ['who asked', `update transactions set actor_id = 'us_0_x' where created_block = 3`, 'hash', 'block 3'],
+  ['a transaction taken away', 'delete from transactions where created_block = 2', 'entries_of_unfinished', 'tx_'],
+  [
+    'when it was asked',
+    `update transactions set created_at = '2001-01-01' where created_block = 3`,
+    'created_at',
+    'tx_',
+  ],
+  ['a refusal undone', `update transactions set status = 'completed' where created_block = 3`, 'move', 'tx_'],
+  [
+    'a move denied',
+    `update transactions set status = 'rejected' where created_block = 2`,
+    'entries_of_unfinished',
+    'tx_',
+  ],
+  ['a reason', `update transactions set reason = 'same_wallet' where created_block = 3`, 'status', 'tx_'],
+  ['a wallet’s balance', `update accounts set balance = balance + 1 where kind = 'user'`, 'balance', 'ac_'],
+  ['what a wallet has held', `update accounts set held = 1 where held = 300`, 'held', 'ac_'],
+  ['a hold let go', `update holds set status = 'released'`, 'held', 'ac_'],
+  ['a wallet thawed', `update accounts set status = 'open' where status = 'frozen'`, 'account_status', 'ac_'],
+  ['a block taken away', 'delete from blocks where number = 3', 'gap', 'block 4'],
+  ['the last block taken away', 'delete from blocks where number = 5', 'head', 'chain_head'],
+  ['a block’s hash', `update blocks set hash = sha256('x') where number = 3`, 'link', 'block 4'],
+  ['a block’s link', `update blocks set previous_hash = sha256('x') where number = 3`, 'link', 'block 3'],
+  ['a block’s time', `update blocks set at = '2001-01-01' where number = 3`, 'time', 'block 3'],
+  ['the head', `update chain_head set hash = sha256('x')`, 'head', 'chain_head'],
+];
+
+test.each(TAMPERINGS)(
+  '%s, changed by the database’s owner, is found and named',
+  async (_what, change, kind, subject) => {
+    const tables = ['entries', 'events', 'transactions', 'accounts', 'holds', 'blocks', 'chain_head'];
+    const copy = (from: string, to: string) => `create table ${to} as select * from ${from}`;
+    for (const table of tables) await books.owner.query(copy(table, `kept_${table}`));
+    try {
+      const { rowCount } = await books.owner.query(change);
+      expect(rowCount).toBeGreaterThan(0);
+      const found = await findings();
+      expect(found.filter((each) => each.kind === kind && each.subject.startsWith(subject))).not.toEqual([]);
+    } finally {
+      const { owner } = books;
+      await owner.query('truncate entries, events, transactions, holds, blocks, chain_head, accounts');
+      const back = ['accounts', ...tables.filter((table) => table !== 'accounts' && table !== 'chain_head')];
+      for (const table of back) await owner.query(`insert into ${table} select * from kept_${table}`);
+      await owner.query('insert into chain_head (block, hash, at) select block, hash, at from kept_chain_head');
+      for (const table of tables) await owner.query(`drop table kept_${table}`);
+    }
+    expect(await findings()).toEqual([]);
+  },
+);
