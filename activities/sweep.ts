@@ -8,6 +8,7 @@ import {
   type SweptShard,
   type TransferItem,
 } from '../contracts/transfers';
+import { withDeadline } from '../worker/deadline';
 import { openTransactions, type OpenTransaction } from '../ledger/open-transactions';
 import { transferStartOptions } from '../workflows/start-options';
 import type { transfer } from '../workflows';
@@ -66,7 +67,7 @@ async function restartIfGone(
 /** Asked by Describe: visibility lags, and may be lost apart from the workflows. */
 async function isRunning(client: Client, workflowId: string): Promise<boolean> {
   try {
-    const { status } = await client.connection.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+    const { status } = await withDeadline(client.connection, CALL_DEADLINE_MS, () =>
       client.workflow.getHandle(workflowId).describe(),
     );
     return status.name === 'RUNNING';
@@ -79,7 +80,7 @@ async function isRunning(client: Client, workflowId: string): Promise<boolean> {
 /** False when its own workflow was there already: the owner that its row names had handed it over. */
 async function restart(client: Client, item: TransferItem, settings: SweepInput['settings']): Promise<boolean> {
   try {
-    await client.connection.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+    await withDeadline(client.connection, CALL_DEADLINE_MS, () =>
       client.workflow.start<typeof transfer>(workflowTypes.transfer, {
         ...transferStartOptions(item),
         workflowId: transferWorkflowId(item.id),

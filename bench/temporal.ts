@@ -1,10 +1,11 @@
-import { Client, type WorkflowHandle } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerJobs } from './child';
 import type { empty } from './empty-workflow';
 import { percentile } from './stats';
+import { connectTemporal } from '../worker/temporal';
 
 export type TemporalJob =
   /** Starts, one after another; each waits `restMs` after the answer to the one before. */
@@ -19,19 +20,22 @@ export interface TemporalResult {
   p99: number;
 }
 
+const silent = { info() {}, warn() {}, error() {} };
 const TASK_QUEUE = 'bench-empty';
 
+/** Connected as our own processes are, so that both sides of a ratio use the same means. */
 async function prepare() {
-  const logger = new DefaultLogger('ERROR');
-  Runtime.install({ logger, shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
-  const connection = await NativeConnection.connect({ address: process.env.BENCH_TEMPORAL_ADDRESS! });
+  const { client, connection } = await connectTemporal({
+    connectionOptions: { address: process.env.BENCH_TEMPORAL_ADDRESS! },
+    namespace: 'default',
+    log: silent,
+  });
   const worker = await Worker.create({
     connection,
     taskQueue: TASK_QUEUE,
     workflowsPath: require.resolve('./empty-workflow'),
   });
   const working = worker.run();
-  const client = new Client({ connection });
   return {
     client,
     stop: async () => {

@@ -10,6 +10,7 @@ import { Names } from '../ledger/names';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
 import { createWorker } from '../worker';
+import { withDeadline } from '../worker/deadline';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { onStopSignal } from './stop-signal';
@@ -44,7 +45,7 @@ export async function runApi(config: Config): Promise<void> {
     checks: {
       ...Object.fromEntries(shards.all.map((shard) => [`shard_${shard.number}`, () => shard.check()])),
       temporal: async () => {
-        await connection.withDeadline(Date.now() + READY_DEADLINE_MS, () =>
+        await withDeadline(connection, READY_DEADLINE_MS, () =>
           client.workflowService.describeNamespace({ namespace }),
         );
       },

@@ -113,6 +113,16 @@ function refuseTransfer(source: Account, target: Account | undefined, facts: Tra
   return refuseSpending(source, facts.amountMinor);
 }
 
+/** What was promised by a hold reaches a frozen wallet too, but never a closed one. */
+function canReceive(target: Account, source: Account, amountMinor: bigint): boolean {
+  return (
+    target.id !== source.id &&
+    target.currency === source.currency &&
+    target.status !== 'closed' &&
+    target.balance + amountMinor <= MAX_BALANCE
+  );
+}
+
 function refuseSpending(source: Account, amountMinor: bigint): Refusal | undefined {
   if (source.status === 'closed') return 'wallet_closed';
   if (source.status === 'frozen') return 'wallet_frozen';
@@ -156,7 +166,7 @@ function capture(
 ): Outcome {
   const held = draft.hold(record.id, command.holdStep);
   const target = draft.account(command.to);
-  if (held?.status !== 'held' || !target || target.currency !== source.currency) return NOT_POSSIBLE;
+  if (held?.status !== 'held' || !target || !canReceive(target, source, held.amountMinor)) return NOT_POSSIBLE;
   draft.reserve(source, -held.amountMinor);
   draft.move(record.id, source, target, held.amountMinor);
   draft.endHold(held, 'captured');

@@ -75,9 +75,9 @@ values = ["1", "0.01", "12.50", "999999999"]
 "body.from" = { dictionary = "own", probability = 0.8 }
 "body.to" = { dictionary = "wallets", probability = 0.8 }
 "body.amount" = { dictionary = "amounts", probability = 0.8 }
-"body.transfers.*.from" = { dictionary = "own", probability = 0.8 }
-"body.transfers.*.to" = { dictionary = "wallets", probability = 0.8 }
-"body.transfers.*.amount" = { dictionary = "amounts", probability = 0.8 }
+"body.transfers[*].from" = { dictionary = "own", probability = 0.8 }
+"body.transfers[*].to" = { dictionary = "wallets", probability = 0.8 }
+"body.transfers[*].amount" = { dictionary = "amounts", probability = 0.8 }
 TOML
 
 cd "$work" # its caches and reports go where we clean up

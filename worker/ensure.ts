@@ -7,6 +7,7 @@ import {
   type SweepInput,
 } from '../contracts/transfers';
 import type { Logger } from '../ledger/log';
+import { withDeadline } from './deadline';
 import type { Temporal } from './temporal';
 
 const KEYWORD = 2;
@@ -18,7 +19,7 @@ const CALL_DEADLINE_MS = 5_000;
  * then, so that a Temporal which lost its data heals by itself.
  */
 export async function ensureTemporal(temporal: Temporal, sweep: { everyMs: number; input: SweepInput }): Promise<void> {
-  await temporal.connection.withDeadline(Date.now() + CALL_DEADLINE_MS, async () => {
+  await withDeadline(temporal.connection, CALL_DEADLINE_MS, async () => {
     await ensureSearchAttributes(temporal);
     await ensureSweep(temporal, sweep);
   });

@@ -207,13 +207,13 @@ export class Lane {
       if (now - ticket.since < this.settings.deadlineMs) break;
       if (ticket.isLate) continue;
       if (ticket.workflowId === undefined) {
-        this.queue = this.queue.filter((waiting) => waiting !== ticket);
         this.refuse(ticket, new LaneRefusal('overloaded'));
       } else {
         ticket.isLate = true;
         late.push(ticket);
       }
     }
+    this.queue = this.queue.filter((ticket) => !ticket.settled);
     void this.writeDownAsPending(late);
   }
 

@@ -1,6 +1,7 @@
 import { isGrpcServiceError, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { LANE_TASK_QUEUE, workflowTypes, type TransferItem, type TransferSettings } from '../../contracts/transfers';
 import type { Logger } from '../../ledger/log';
+import { withDeadline } from '../../worker/deadline';
 import type { transferGroup } from '../../workflows';
 
 /** Ours, since the client would go on by itself for about ten seconds. */
@@ -49,7 +50,7 @@ export class TemporalDoor {
   async start(workflowId: string, shard: number, items: TransferItem[]): Promise<Start> {
     const askedAt = performance.now();
     try {
-      const handle = await this.withDeadline(START_DEADLINE_MS, () =>
+      const handle = await withDeadline(this.client.connection, START_DEADLINE_MS, () =>
         this.client.workflow.start<typeof transferGroup>(workflowTypes.transferGroup, {
           workflowId,
           taskQueue: LANE_TASK_QUEUE,
@@ -88,20 +89,7 @@ export class TemporalDoor {
 
   /** Waits, within bounds, until a group that runs elsewhere is over; its outcomes are then in the books. */
   async waitFor(workflowId: string): Promise<void> {
-    await this.withDeadline(RESULT_DEADLINE_MS, () => this.client.workflow.result(workflowId));
-  }
-
-  /** The connection's own deadline bounds each try; while there is no connection the client goes on past it. */
-  private async withDeadline<T>(deadlineMs: number, call: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`Temporal did not answer within ${deadlineMs} ms`)), deadlineMs);
-    });
-    try {
-      return await Promise.race([this.client.connection.withDeadline(Date.now() + deadlineMs, call), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await withDeadline(this.client.connection, RESULT_DEADLINE_MS, () => this.client.workflow.result(workflowId));
   }
 }
 

@@ -63,3 +63,24 @@ test.each(pages)('%s names no machine of ours: no absolute path, no address insi
   expect(text).not.toMatch(/(^|[\s"'`(])\/(root|work|tmp|home)\//m);
   expect(text).not.toMatch(/\b(10\.\d+|192\.168|172\.(1[6-9]|2\d|3[01]))\.\d+\.\d+\b/);
 });
+
+const example = readFileSync(path.join(root, '.env.example'), 'utf8');
+const defaults = new Map([...example.matchAll(/^# ([A-Z][A-Z_]+)=(\S*)/gm)].map((match) => [match[1]!, match[2]!]));
+
+test.each(pages)('%s names only settings that .env.example has', (page) => {
+  const text = readFileSync(path.join(root, page), 'utf8');
+  const named = [...text.matchAll(/\bHOLDFAST_[A-Z_]+[A-Z]\b/g)].map(([name]) => name);
+  // The one that is of tests only.
+  const known = (name: string) => defaults.has(name) || name === 'HOLDFAST_RECORD_HISTORIES';
+  expect(named.filter((name) => !known(name))).toEqual([]);
+});
+
+test('the defaults in docs/operating.md are those of .env.example', () => {
+  const text = readFileSync(path.join(root, 'docs/operating.md'), 'utf8');
+  const rows = [...text.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) +\| ([^|]+?) +\|/gm)].flatMap(([, names, values]) => {
+    const shown = values!.split(', ');
+    return [...names!.matchAll(/`([A-Z_]+)`/g)].map(([, name], index) => [name!, shown[index]!.replaceAll('`', '')]);
+  });
+  expect(rows.length).toBeGreaterThan(8);
+  for (const [name, value] of rows) expect(`${name}=${value}`).toBe(`${name}=${defaults.get(name!)}`);
+});
