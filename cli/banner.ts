@@ -37,7 +37,7 @@ function curl(api: string, token: string): string[] {
   return [
     `  curl -s ${api}/v1/transfers \\`,
     `    -H 'Authorization: Bearer ${token}' \\`,
-    `    -H "Idempotency-Key: $(date +%s%N)" -H 'Content-Type: application/json' \\`,
+    `    -H "Idempotency-Key: $(date +%s)-$RANDOM" -H 'Content-Type: application/json' \\`,
     `    -d '{"from":"house.SGD","to":"yunus.SGD","amount":"12.50","message":"Lunch"}'`,
   ];
 }

@@ -96,7 +96,7 @@ export async function transfer({ item, settings, ...before }: TransferInput): Pr
       startToCloseTimeout: '15s',
       scheduleToCloseTimeout: settings.attentionAfterMs,
       retry: { initialInterval: '500ms', maximumInterval: '10s' },
-      cancellationType: ActivityCancellationType.ABANDON,
+      cancellationType: ActivityCancellationType.TRY_CANCEL,
     });
     attempt = new CancellationScope();
     if (cancelAsked) attempt.cancel();
