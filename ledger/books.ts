@@ -88,6 +88,7 @@ export class Draft {
   private readonly transactions = new Map<TransactionId, TransactionRecord>();
   private readonly steps = new Map<string, StepOutcome>();
   private readonly holds = new Map<string, Hold>();
+  private readonly holdsOf = new Map<TransactionId, Hold[]>();
 
   constructor(
     books: Books,
@@ -97,7 +98,7 @@ export class Draft {
     for (const account of books.accounts) this.accounts.set(account.id, { ...account });
     for (const record of books.transactions) this.transactions.set(record.id, { ...record });
     for (const each of books.steps) this.steps.set(stepKey(each.transactionId, each.step), each.outcome);
-    for (const hold of books.holds) this.holds.set(stepKey(hold.transactionId, hold.step), { ...hold });
+    for (const hold of books.holds) this.keepHold({ ...hold });
   }
 
   account(id: AccountId): Account | undefined {
@@ -118,10 +119,8 @@ export class Draft {
 
   /** Whether money is held for the transaction, by any step but `except`. */
   holdsMoney(transactionId: TransactionId, except?: string): boolean {
-    for (const hold of this.holds.values()) {
-      if (hold.transactionId === transactionId && hold.status === 'held' && hold.step !== except) return true;
-    }
-    return false;
+    const holds = this.holdsOf.get(transactionId) ?? [];
+    return holds.some((hold) => hold.status === 'held' && hold.step !== except);
   }
 
   /** Writes a transaction down for the first time, open and owned by nobody yet. */
@@ -180,9 +179,8 @@ export class Draft {
   }
 
   addHold(hold: Hold): void {
-    const key = stepKey(hold.transactionId, hold.step);
-    this.holds.set(key, hold);
-    this.newHolds.set(key, hold);
+    this.keepHold(hold);
+    this.newHolds.set(stepKey(hold.transactionId, hold.step), hold);
   }
 
   endHold(hold: Hold, status: 'captured' | 'released'): void {
@@ -220,6 +218,11 @@ export class Draft {
       amountMinor,
       balanceAfter: account.balance,
     });
+  }
+
+  private keepHold(hold: Hold): void {
+    this.holds.set(stepKey(hold.transactionId, hold.step), hold);
+    this.holdsOf.set(hold.transactionId, [...(this.holdsOf.get(hold.transactionId) ?? []), hold]);
   }
 
   private noteChanged(record: TransactionRecord): void {

@@ -3,7 +3,7 @@ import pg from 'pg';
 import type { Logger } from './log';
 import type { Command, Outcome } from './commands';
 import { isPassing, isUnreachable, valueTypes } from './postgres';
-import { postOnce } from './posting';
+import { hasLanded, LostCommit, postOnce } from './posting';
 
 /** The shard's database could not be reached for as long as a post may wait; the outcome is not known. */
 export class ShardUnavailable extends Error {
@@ -41,7 +41,7 @@ const GOODBYE_MS = 500;
 
 /**
  * The one way to write the books of a shard from this process. While a commit is in flight all that arrives waits, and
- * then goes together. A commit whose answer was lost is asked again: each command meets its own id and answers what happened.
+ * then goes together. A commit whose answer was lost is looked for in the chain, and only when it isn't there posted anew.
  */
 export class Poster {
   private queue: Waiting[] = [];
@@ -111,14 +111,17 @@ export class Poster {
 
   private async postBatch(batch: Waiting[]): Promise<void> {
     let waiting = batch;
+    let inDoubt: { commit: LostCommit; waiting: Waiting[] } | undefined;
     while (waiting.length > 0) {
       try {
-        const outcomes = await this.attempt(waiting.flatMap((each) => each.commands));
-        let from = 0;
-        for (const each of waiting) each.resolve(outcomes.slice(from, (from += each.commands.length)));
-        return;
+        if (inDoubt && (await this.landed(inDoubt.commit))) {
+          return share(inDoubt.waiting, inDoubt.commit.outcomes);
+        }
+        inDoubt = undefined;
+        return share(waiting, await this.attempt(waiting.flatMap((each) => each.commands)));
       } catch (error) {
-        if (!isPassing(error)) return await this.postApart(waiting, error);
+        if (error instanceof LostCommit) inDoubt = { commit: error, waiting };
+        else if (!isPassing(error)) return await this.postApart(waiting, error);
         for (const each of waiting) if (each.giveUpAt <= performance.now()) each.reject(this.unavailable());
         waiting = waiting.filter((each) => !each.settled);
         if (waiting.length > 0) await new Promise((resume) => setTimeout(resume, RETRY_PAUSE_MS));
@@ -155,15 +158,25 @@ export class Poster {
   }
 
   private async attempt(commands: readonly Command[]): Promise<Outcome[]> {
+    const outcomes = await this.withClient((client) =>
+      postOnce(client, commands, this.options.now ?? (() => new Date())),
+    );
+    this.counts.commits += 1;
+    this.counts.commands += commands.length;
+    return outcomes;
+  }
+
+  private landed(commit: LostCommit): Promise<boolean> {
+    return this.withClient((client) => hasLanded(client, commit));
+  }
+
+  private async withClient<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
     try {
-      const client = await this.connected();
-      const { outcomes } = await postOnce(client, commands, this.options.now ?? (() => new Date()));
+      const result = await work(await this.connected());
       this.lastFailure = undefined;
-      this.counts.commits += 1;
-      this.counts.commands += commands.length;
-      return outcomes;
+      return result;
     } catch (error) {
-      this.lastFailure = error;
+      this.lastFailure = error instanceof LostCommit ? error.cause : error;
       // Whatever state the session is in, a new one is clean; closing it also ends its transaction and frees the chain.
       await this.disconnect();
       throw error;
@@ -214,6 +227,12 @@ export class Poster {
     await Promise.race([client.end().catch(() => undefined), late]);
     (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   }
+}
+
+/** Each gets the outcomes of its own commands. */
+function share(waiting: readonly Waiting[], outcomes: readonly Outcome[]): void {
+  let from = 0;
+  for (const each of waiting) each.resolve(outcomes.slice(from, (from += each.commands.length)));
 }
 
 function halves<T>(all: readonly T[]): [T[], T[]] {

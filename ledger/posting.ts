@@ -1,8 +1,10 @@
 import type pg from 'pg';
-import type { StepOutcome, Command } from './commands';
 import type { Account, Books, Draft, Hold, TransactionRecord } from './books';
-import { blockHash, type ChainedEntry, type ChainedEvent, type ChainedTransaction } from './chain';
-import { decide, type Decision } from './decide';
+import { blockHash } from './chain';
+import type { Command, Outcome, StepOutcome } from './commands';
+import { decide } from './decide';
+import { isUnreachable } from './postgres';
+import { addedRows, writesOf, type AddedRows } from './writes';
 
 export interface Head {
   block: bigint;
@@ -10,22 +12,64 @@ export interface Head {
   at: Date;
 }
 
+const LOCK = 'select block, hash, at from chain_head for update';
+
+/** A commit was sent and its answer never came: the block may be in the chain, or never will be. */
+export class LostCommit extends Error {
+  constructor(
+    readonly block: bigint,
+    readonly hash: Buffer,
+    /** What the commands come to if it is. */
+    readonly outcomes: Outcome[],
+    options: ErrorOptions,
+  ) {
+    super(`The answer to the commit of block ${block} was lost`, options);
+    this.name = 'LostCommit';
+  }
+}
+
 /**
  * One commit of the books on a pipelined connection, in two round trips whatever the number of commands: lock and read;
  * then write and commit. What decide finds to be nothing new writes nothing.
  */
-export async function postOnce(client: pg.Client, commands: readonly Command[], now: () => Date): Promise<Decision> {
+export async function postOnce(client: pg.Client, commands: readonly Command[], now: () => Date): Promise<Outcome[]> {
   const { head, books } = await lockAndRead(client, commands);
   // Time never runs backwards in a chain, whatever a clock says.
   const clock = now();
   const at = clock > head.at ? clock : head.at;
-  const decision = decide(books, commands, at, head.block + 1n);
-  if (decision.draft.isEmpty) {
+  const { outcomes, draft } = decide(books, commands, at, head.block + 1n);
+  if (draft.isEmpty) {
     await client.query('rollback');
-    return decision;
+    return outcomes;
   }
-  await writeAndCommit(client, head, decision.draft);
-  return decision;
+  const added = addedRows(draft);
+  const hash = blockHash(head.hash, { number: draft.block, at, ...added });
+  try {
+    await writeAndCommit(client, head, draft, hash, added);
+  } catch (error) {
+    if (isUnreachable(error)) throw new LostCommit(draft.block, hash, outcomes, { cause: error });
+    throw error;
+  }
+  return outcomes;
+}
+
+/**
+ * Whether a lost commit is in the chain. Under the lock that is certain: its session held the lock until it had either
+ * committed or ended.
+ */
+export async function hasLanded(client: pg.Client, { block, hash }: LostCommit): Promise<boolean> {
+  const [, , found] = await allSettled([
+    client.query('begin isolation level read committed'),
+    client.query({ name: 'lock', text: LOCK }),
+    client.query<{ hash: Buffer }>({
+      name: 'block',
+      text: 'select hash from blocks where number = $1',
+      values: [block],
+    }),
+    client.query('rollback'),
+  ]);
+  const [row] = found!.rows as { hash: Buffer }[];
+  return row !== undefined && row.hash.equals(hash);
 }
 
 /** Commands name what they touch; reading anything else would be reading for nothing. */
@@ -53,7 +97,7 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
   const { accounts, transactions, stepsToo } = touched(commands);
   const begin = client.query('begin isolation level read committed');
   // A statement of its own: what follows takes its snapshot after the lock, and so sees all that came before.
-  const head = client.query<Head>({ name: 'lock', text: 'select block, hash, at from chain_head for update' });
+  const head = client.query<Head>({ name: 'lock', text: LOCK });
   const found = client.query<Account>({
     name: 'accounts',
     text: 'select id, kind, currency, status, balance, held, version from accounts where id = any($1)',
@@ -92,192 +136,26 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
   };
 }
 
-async function writeAndCommit(client: pg.Client, head: Head, draft: Draft): Promise<void> {
-  const { block, at } = draft;
-  const transactions = [...draft.newTransactions.values()];
-  const chained: ChainedTransaction[] = transactions.map(({ facts }) => ({
-    id: facts.id,
-    type: facts.type,
-    actor_id: facts.actorId,
-    from_account: facts.from,
-    to_account: facts.to ?? null,
-    to_name_sealed: facts.toNameSealed ?? null,
-    amount: facts.amountMinor,
-    currency: facts.currency,
-    message_sealed: facts.messageSealed ?? null,
-    command_hash: facts.hash,
-  }));
-  const entries: ChainedEntry[] = draft.entries.map((entry) => ({
-    transaction_id: entry.transactionId,
-    account_id: entry.accountId,
-    currency: entry.currency,
-    amount: entry.amountMinor,
-    balance_after: entry.balanceAfter,
-  }));
-  const events: ChainedEvent[] = draft.events.map((event) => ({
-    subject_id: event.subjectId,
-    kind: event.kind,
-    detail: event.detail,
-  }));
-  const hash = blockHash(head.hash, { number: block, at, transactions: chained, entries, events });
-  const column = <T, K extends keyof T>(rows: readonly T[], key: K) => rows.map((row) => row[key]);
-
-  const writes: Promise<pg.QueryResult>[] = [];
-  const write = (name: string, text: string, values: unknown[]) => writes.push(client.query({ name, text, values }));
-
-  if (chained.length > 0) {
-    const records = transactions.map(({ record }) => record);
-    write(
-      'insert-transactions',
-      `insert into transactions (id, type, actor_id, from_account, to_account, to_name_sealed, amount, currency,
-         message_sealed, command_hash, status, reason, owner_workflow, completed_at, final_block,
-         created_block, created_at, created_index)
-       select id, type, actor_id, from_account, to_account, to_name_sealed, amount, currency,
-         message_sealed, command_hash, status, reason, owner_workflow, completed_at,
-         case when completed_at is null then null else $15::bigint end, $15::bigint, $16::timestamptz, n - 1
-       from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-           $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[])
-         with ordinality as u (id, type, actor_id, from_account, to_account, to_name_sealed, amount, currency,
-           message_sealed, command_hash, status, reason, owner_workflow, completed_at, n)`,
-      [
-        column(chained, 'id'),
-        column(chained, 'type'),
-        column(chained, 'actor_id'),
-        column(chained, 'from_account'),
-        column(chained, 'to_account'),
-        column(chained, 'to_name_sealed'),
-        column(chained, 'amount'),
-        column(chained, 'currency'),
-        column(chained, 'message_sealed'),
-        column(chained, 'command_hash'),
-        column(records, 'status'),
-        column(records, 'reason'),
-        column(records, 'owner'),
-        column(records, 'completedAt'),
-        block,
-        at,
-      ],
-    );
-  }
-  if (draft.changedTransactions.size > 0) {
-    const records = [...draft.changedTransactions.values()];
-    write(
-      'update-transactions',
-      `with done as (
-         update transactions t set status = u.status, reason = u.reason, owner_workflow = u.owner,
-           completed_at = u.completed_at, final_block = case when u.completed_at is null then null else $6::bigint end
-         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
-           as u (id, status, reason, owner, completed_at)
-         where t.id = u.id and t.completed_at is null returning 1)
-       select assert_rows(count(*), $7::bigint, 'transactions') from done`,
-      [
-        column(records, 'id'),
-        column(records, 'status'),
-        column(records, 'reason'),
-        column(records, 'owner'),
-        column(records, 'completedAt'),
-        block,
-        records.length,
-      ],
-    );
-  }
-  if (entries.length > 0) {
-    write(
-      'insert-entries',
-      `insert into entries (block, index, transaction_id, account_id, currency, amount, balance_after)
-       select $1::bigint, n - 1, transaction_id, account_id, currency, amount, balance_after
-       from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-         with ordinality as u (transaction_id, account_id, currency, amount, balance_after, n)`,
-      [
-        block,
-        column(entries, 'transaction_id'),
-        column(entries, 'account_id'),
-        column(entries, 'currency'),
-        column(entries, 'amount'),
-        column(entries, 'balance_after'),
-      ],
-    );
-  }
-  if (events.length > 0) {
-    write(
-      'insert-events',
-      `insert into events (block, index, subject_id, kind, detail)
-       select $1::bigint, n - 1, subject_id, kind, detail
-       from unnest($2::text[], $3::text[], $4::text[]) with ordinality as u (subject_id, kind, detail, n)`,
-      [block, column(events, 'subject_id'), column(events, 'kind'), column(events, 'detail')],
-    );
-  }
-  if (draft.changedAccounts.size > 0) {
-    const accounts = [...draft.changedAccounts.values()];
-    write(
-      'update-accounts',
-      `with done as (
-         update accounts a set status = u.status, balance = u.balance, held = u.held, version = a.version + 1
-         from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])
-           as u (id, status, balance, held, version)
-         where a.id = u.id and a.version = u.version returning 1)
-       select assert_rows(count(*), $6::bigint, 'accounts') from done`,
-      [
-        column(accounts, 'id'),
-        column(accounts, 'status'),
-        column(accounts, 'balance'),
-        column(accounts, 'held'),
-        column(accounts, 'version'),
-        accounts.length,
-      ],
-    );
-  }
-  if (draft.newSteps.length > 0) {
-    write(
-      'insert-steps',
-      `insert into steps (transaction_id, step, outcome, block)
-       select transaction_id, step, outcome, $1::bigint from unnest($2::text[], $3::text[], $4::text[])
-         as u (transaction_id, step, outcome)`,
-      [
-        block,
-        column(draft.newSteps, 'transactionId'),
-        column(draft.newSteps, 'step'),
-        column(draft.newSteps, 'outcome'),
-      ],
-    );
-  }
-  if (draft.newHolds.size > 0) {
-    const holds = [...draft.newHolds.values()];
-    write(
-      'insert-holds',
-      `insert into holds (transaction_id, step, account_id, amount, status, expires_at, block)
-       select u.*, $1::bigint from unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::timestamptz[]) as u`,
-      [
-        block,
-        column(holds, 'transactionId'),
-        column(holds, 'step'),
-        column(holds, 'accountId'),
-        column(holds, 'amountMinor'),
-        column(holds, 'status'),
-        column(holds, 'expiresAt'),
-      ],
-    );
-  }
-  if (draft.changedHolds.size > 0) {
-    const holds = [...draft.changedHolds.values()];
-    write(
-      'update-holds',
-      `with done as (
-         update holds h set status = u.status from unnest($1::text[], $2::text[], $3::text[]) as u (id, step, status)
-         where h.transaction_id = u.id and h.step = u.step and h.status = 'held' returning 1)
-       select assert_rows(count(*), $4::bigint, 'holds') from done`,
-      [column(holds, 'transactionId'), column(holds, 'step'), column(holds, 'status'), holds.length],
-    );
-  }
-  write(
-    'insert-block',
-    `with done as (update chain_head set block = $1::bigint, hash = $4::bytea, at = $2::timestamptz where block = $1::bigint - 1 returning 1),
-       added as (insert into blocks (number, at, previous_hash, hash, entries, events) values ($1::bigint, $2::timestamptz, $3::bytea, $4::bytea, $5::integer, $6::integer))
-     select assert_rows(count(*), 1, 'chain_head') from done`,
-    [block, at, head.hash, hash, entries.length, events.length],
-  );
-  const commit = client.query('commit');
-  const results = await allSettled([...writes, commit]);
+async function writeAndCommit(
+  client: pg.Client,
+  head: Head,
+  draft: Draft,
+  hash: Buffer,
+  added: AddedRows,
+): Promise<void> {
+  const writes = writesOf(draft, added).map((write) => client.query(write));
+  const chain = client.query({
+    name: 'insert-block',
+    text: `with done as (
+             update chain_head set block = $1::bigint, at = $2::timestamptz, hash = $4::bytea
+             where block = $1::bigint - 1 and hash = $3::bytea returning 1),
+           added as (
+             insert into blocks (number, at, previous_hash, hash, entries, events)
+             values ($1::bigint, $2::timestamptz, $3::bytea, $4::bytea, $5::integer, $6::integer))
+           select assert_rows(count(*), 1, 'chain_head') from done`,
+    values: [draft.block, draft.at, head.hash, hash, added.entries.length, added.events.length],
+  });
+  const results = await allSettled([...writes, chain, client.query('commit')]);
   // After a failed statement Postgres answers COMMIT with ROLLBACK and no error.
   if (results.at(-1)!.command !== 'COMMIT') throw new Error('The commit was rolled back');
 }
