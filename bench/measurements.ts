@@ -70,6 +70,7 @@ export class Bench {
       express: Child.start<'port', number>('empty-express'),
       poster: Child.start<PosterJob, PosterResult>('poster'),
     };
+    await Promise.all([children.temporal.ask({ name: 'ready' }), children.express.ask('port')]);
     return new Bench(api, worker, stack, customers, { url: posterUrl, accounts }, pgbench, children);
   }
 

@@ -20,10 +20,13 @@ export async function runRounds(stack: Stack, options: BenchOptions, say: (line:
   const profiler = ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', profiles];
   const bench = await Bench.start(stack, say, options.profile ? profiler : []);
   try {
+    const warm = new Map(bench.measurements(1).map((each) => [each.name, each]));
     const chosen = bench.measurements(options.seconds).filter(({ name }) => isChosen(name, options.only));
     if (chosen.length === 0) throw new UserError('--only names nothing that is measured.');
     const series: Series[] = chosen.map(({ name, what }) => ({ name, what, figures: [] }));
     const windows: Window[] = [];
+    say('Warming up: everything once, briefly, not counted');
+    for (const { name } of chosen) await warm.get(name)!.measure();
     for (let round = 1; round <= options.rounds; round++) {
       for (const [index, measurement] of chosen.entries()) {
         const from = process.hrtime.bigint();

@@ -8,6 +8,7 @@ import { percentile } from './stats';
 import { connectTemporal } from '../worker/temporal';
 
 export type TemporalJob =
+  | { name: 'ready' }
   /** Starts, one after another; each waits `restMs` after the answer to the one before. */
   | { name: 'start'; restMs: number; warmUpMs: number; runMs: number }
   /** Whole workflows, so many at once. */
@@ -91,6 +92,7 @@ async function emptyRate(client: Client, inFlight: number, warmUpMs: number, run
 answerJobs<TemporalJob, TemporalResult>(
   async (job) => {
     const { client } = await prepared;
+    if (job.name === 'ready') return { rate: NaN, p50: NaN, p99: NaN };
     if (job.name === 'start') return startLatency(client, job.restMs, job.warmUpMs, job.runMs);
     return emptyRate(client, job.inFlight, job.warmUpMs, job.runMs);
   },

@@ -24,7 +24,9 @@ const historyType = root.lookupType('temporal.api.history.v1.History');
 
 export function writeHistory(history: History): string {
   const message = temporal.api.history.v1.History.fromObject(history);
-  return JSON.stringify(protoJson.toJson(historyType, message), null, 2);
+  const json = JSON.stringify(protoJson.toJson(historyType, message), null, 2);
+  // Stack traces say where a checkout lies; a committed history should not.
+  return json.replaceAll(`${process.cwd()}/`, '');
 }
 
 export function readHistory(json: string): History {
