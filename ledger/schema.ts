@@ -45,6 +45,9 @@ export interface Database {
     created_at: Date;
     final_block: bigint | null;
     completed_at: Date | null;
+    linked_to: string | null;
+    bank_account_id: string | null;
+    refunded: Generated<bigint>;
   };
   steps: { transaction_id: string; step: string; outcome: 'done' | 'tombstone'; block: bigint };
   holds: {
@@ -73,4 +76,64 @@ export interface Database {
     /** JSON, as the exact text that was hashed. */
     detail: string;
   };
+  decisions: {
+    id: string;
+    transaction_id: string;
+    kind: 'approve' | 'reject' | 'retry' | 'cancel' | 'resolve';
+    actor_id: string;
+    role: string;
+    outcome: 'completed' | 'cancelled' | null;
+    note_sealed: string | null;
+    state: 'proposed' | 'final';
+    block: bigint;
+  };
+  bank_accounts: {
+    id: string;
+    owner_id: string;
+    bank_code: string;
+    details_sealed: string;
+    fingerprint: string;
+    masked_number: string;
+    status: Generated<'unverified' | 'verified' | 'refused'>;
+    reason: string | null;
+    created_at: Generated<Date>;
+  };
+  virtual_accounts: { number: string; account_id: string; created_at: Generated<Date> };
+  bank_requests: {
+    reference: string;
+    transaction_id: string;
+    step: string;
+    attempt: number;
+    state: 'sending' | 'accepted' | 'settled' | 'refused' | 'returned' | 'voiding' | 'voided';
+    amount: bigint | null;
+    currency: string | null;
+    settlement_id: string | null;
+    reason: string | null;
+    updated_at: Generated<Date>;
+  };
+  bank_inbox: {
+    event_id: string;
+    kind: 'fact' | 'credit';
+    subject: string;
+    transaction_id: string | null;
+    /** JSON; a payer's name in it is sealed. */
+    event: string;
+    status: Generated<'new' | 'done' | 'needs_attention'>;
+    reason: string | null;
+    received_at: Generated<Date>;
+    done_at: Date | null;
+  };
+  notifications: {
+    id: string;
+    transaction_id: string;
+    kind: string;
+    channel: string;
+    recipient_id: string | null;
+    status: Generated<'due' | 'sent' | 'given_up'>;
+    attempts: Generated<number>;
+    next_at: Generated<Date>;
+    last_error: string | null;
+    created_at: Generated<Date>;
+  };
+  cursors: { name: string; block: bigint };
 }

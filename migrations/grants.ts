@@ -8,13 +8,19 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
   const role = sql.id(appRole);
   const grants: [string, string][] = [
     ['select', 'shard_identity, kysely_migration'],
-    ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events'],
+    ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events, decisions'],
+    ['select, insert', 'bank_accounts, virtual_accounts, bank_requests, bank_inbox, notifications, cursors'],
     ['select, update', 'chain_head'],
     // Of what was asked for, nothing changes afterwards; only how it stands.
-    ['update (status, reason, owner_workflow, completed_at, final_block)', 'transactions'],
+    ['update (status, reason, owner_workflow, completed_at, final_block, refunded)', 'transactions'],
     ['update (status)', 'holds'],
     ['update (status, balance, held, version)', 'accounts'],
     ['update (password_hash)', 'users'],
+    ['update (status, reason)', 'bank_accounts'],
+    ['update (state, amount, currency, settlement_id, reason, updated_at)', 'bank_requests'],
+    ['update (status, reason, done_at)', 'bank_inbox'],
+    ['update (status, attempts, next_at, last_error)', 'notifications'],
+    ['update (block)', 'cursors'],
   ];
   await sql`grant usage on schema public to ${role}`.execute(db);
   for (const [rights, tables] of grants) {

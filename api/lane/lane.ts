@@ -5,6 +5,7 @@ import { factsOf, resultOf } from '../../ledger/items';
 import type { Logger } from '../../ledger/log';
 import type { Shard } from '../../ledger/shards';
 import { LaneRefusal, Ticket, type LaneAnswer } from './answers';
+import { Gathering } from './gathering';
 import type { LaneSettings } from '.';
 import type { AnsweredStart, TemporalDoor } from './temporal-door';
 
@@ -26,9 +27,10 @@ export class Lane {
   private queue: Ticket[] = [];
   /** Oldest first, so that deadlines need no timer each. */
   private readonly tickets = new Map<string, Ticket>();
-  private readonly groups = new Map<string, Ticket[]>();
+  private readonly groups = new Map<string, { tickets: Ticket[]; leftAt: number }>();
   /** Groups that the next one waits for, until each is over or steps aside. */
   private readonly leaders = new Map<string, () => void>();
+  private readonly gathering = new Gathering(() => this.pump());
   private deadlineTimer: NodeJS.Timeout | undefined;
   private probing = false;
   private onIdle: (() => void)[] = [];
@@ -79,8 +81,9 @@ export class Lane {
   deliver(workflowId: string, results: ItemResult[]): void {
     const group = this.groups.get(workflowId);
     if (!group) return;
+    this.gathering.begin(group.tickets.length, performance.now() - group.leftAt);
     results.forEach((result, index) => {
-      const ticket = group[index];
+      const ticket = group.tickets[index];
       if (!ticket) return;
       // An item in trouble goes on in a workflow of its own; its request waits until the deadline.
       if (result.status === 'trouble') ticket.workflowId = transferWorkflowId(ticket.item.id);
@@ -117,11 +120,13 @@ export class Lane {
     const ticket = new Ticket(item);
     this.tickets.set(item.id, ticket);
     this.queue.push(ticket);
+    this.gathering.arrive();
     this.deadlineTimer ??= setInterval(() => this.lookAtDeadlines(), LOOK_AT_DEADLINES_MS);
     return ticket;
   }
 
   private pump(): void {
+    if (this.gathering.isOn) return;
     while (this.queue.length > 0 && this.leaders.size === 0 && this.groups.size < this.settings.groupsInFlight) {
       void this.run(this.newWorkflowId(), this.takeGroup());
     }
@@ -144,7 +149,7 @@ export class Lane {
 
   /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
   private async run(workflowId: string, group: Ticket[]): Promise<void> {
-    this.groups.set(workflowId, group);
+    this.groups.set(workflowId, { tickets: group, leftAt: performance.now() });
     this.standInTheWay(workflowId);
     for (const ticket of group) ticket.workflowId = workflowId;
     const start = await this.startGroup(workflowId, group);
