@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { ItemResult } from '../contracts/transfers';
+import type { GroupPosts } from '../ledger/group-posts';
 import type { Logger } from '../ledger/log';
 import type { Shards } from '../ledger/shards';
 import { sweepActivities } from './sweep';
@@ -9,8 +9,7 @@ export interface ActivityDeps {
   shards: Shards;
   client: Client;
   log: Logger;
-  /** Hands a group's results to requests that wait in this process, as soon as the books have them. */
-  onGroupPosted?: (workflowId: string, results: ItemResult[]) => void;
+  groupPosts: GroupPosts;
 }
 
 /** Every side effect workflows may ask for; each is safe to run again. */

@@ -6,7 +6,7 @@ import type { Command } from '../ledger/commands';
 import { factsOf, resultOf } from '../ledger/items';
 import type { ActivityDeps } from '.';
 
-export function transferActivities({ shards, onGroupPosted, log }: ActivityDeps) {
+export function transferActivities({ shards, groupPosts }: ActivityDeps) {
   async function postOne(item: TransferItem, command: Command): Promise<ItemOutcome> {
     const shard = shards.forId(item.id);
     if (!shard) throw ApplicationFailure.nonRetryable(`${item.id} names no shard of this deployment`);
@@ -22,16 +22,7 @@ export function transferActivities({ shards, onGroupPosted, log }: ActivityDeps)
   return {
     /** The whole group in one commit; what met an unexpected error is named, and did nothing. */
     async postTransfers(shard: number, items: TransferItem[]): Promise<PostedGroup> {
-      const commands = items.map((item): Command => ({ kind: 'transfer', facts: factsOf(item) }));
-      const outcomes = await shards.shard(shard).poster.post(commands);
-      const results: ItemResult[] = outcomes.map((outcome, index) => resultOf(items[index]!.id, outcome));
-      results.forEach((result, index) => {
-        if (result.status !== 'trouble') return;
-        const { id: transactionId, requestId } = items[index]!;
-        log.warn({ transactionId, requestId, error: result.error }, 'a transfer met an unexpected error');
-      });
-      onGroupPosted?.(activityInfo().workflowExecution!.workflowId, results);
-      return summary(results);
+      return summary(await groupPosts.post(activityInfo().workflowExecution!.workflowId, shard, items));
     },
 
     postTransfer(item: TransferItem): Promise<ItemOutcome> {

@@ -6,6 +6,7 @@ import { Lanes } from '../api/lane';
 import { createLog } from '../api/log';
 import { createTokens } from '../api/tokens';
 import { LANE_TASK_QUEUE } from '../contracts/transfers';
+import { GroupPosts } from '../ledger/group-posts';
 import { Names } from '../ledger/names';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
@@ -23,13 +24,10 @@ export async function runApi(config: Config): Promise<void> {
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, patienceMs: 3_000 });
   const temporal = await connectTemporal({ ...config.temporal, log });
   const { client, connection, namespace } = temporal;
-  const lanes = new Lanes({ client, shards, log, settings: config.lane, transfers: config.transfers });
-  const activities = createActivities({
-    shards,
-    client,
-    log,
-    onGroupPosted: (workflowId, results) => lanes.deliver(workflowId, results),
-  });
+  const groupPosts = new GroupPosts(shards, log);
+  const postGroup = groupPosts.post.bind(groupPosts);
+  const lanes = new Lanes({ client, shards, log, settings: config.lane, transfers: config.transfers, postGroup });
+  const activities = createActivities({ shards, client, log, groupPosts });
   const worker = await createWorker({ ...temporal, taskQueue: LANE_TASK_QUEUE, activities });
   const working = worker.run();
 

@@ -2,6 +2,7 @@ import http from 'node:http';
 import { createActivities } from '../activities';
 import { createLog } from '../api/log';
 import { LANE_TASK_QUEUE, TASK_QUEUE } from '../contracts/transfers';
+import { GroupPosts } from '../ledger/group-posts';
 import { openShards } from '../ledger/shards';
 import { createWorker } from '../worker';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
@@ -14,7 +15,12 @@ export async function runWorker(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'worker' });
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log });
   const temporal = await connectTemporal({ ...config.temporal, log });
-  const activities = createActivities({ shards, client: temporal.client, log });
+  const activities = createActivities({
+    shards,
+    client: temporal.client,
+    log,
+    groupPosts: new GroupPosts(shards, log),
+  });
   const sweep = {
     everyMs: config.sweep.everyMs,
     input: { shards: shards.count, youngMs: config.sweep.youngMs, settings: config.transfers },

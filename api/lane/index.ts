@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { ItemResult, TransferSettings } from '../../contracts/transfers';
+import type { ItemResult, TransferItem, TransferSettings } from '../../contracts/transfers';
 import type { Logger } from '../../ledger/log';
 import type { Shards } from '../../ledger/shards';
 import { Lane } from './lane';
@@ -18,12 +18,16 @@ export interface LaneSettings {
   groupsInFlight: number;
 }
 
+/** Posts a group in this process, once its workflow is durable; undefined where that is left to the workflow. */
+export type PostGroup = (workflowId: string, shard: number, items: TransferItem[]) => Promise<ItemResult[]> | undefined;
+
 export interface LanesOptions {
   client: Client;
   shards: Shards;
   log: Logger;
   settings: LaneSettings;
   transfers: TransferSettings;
+  postGroup: PostGroup;
 }
 
 /** One lane a shard. */
@@ -32,16 +36,11 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     const temporal = new TemporalDoor(options.client, options.transfers, options.log);
-    this.lanes = options.shards.all.map((shard) => new Lane(shard, temporal, options.settings, options.log));
+    this.lanes = options.shards.all.map((shard) => new Lane(shard, temporal, options));
   }
 
   forShard(shard: number): Lane {
     return this.lanes[shard]!;
-  }
-
-  /** Results that a workflow in this process has just posted, for the requests that wait for them here. */
-  deliver(workflowId: string, results: ItemResult[]): void {
-    for (const lane of this.lanes) lane.deliver(workflowId, results);
   }
 
   /** Resolves when everything accepted has its answer. */

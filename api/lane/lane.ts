@@ -2,18 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { groupWorkflowId, transferWorkflowId, type ItemResult, type TransferItem } from '../../contracts/transfers';
 import type { Command, Outcome } from '../../ledger/commands';
 import { factsOf, resultOf } from '../../ledger/items';
-import type { Logger } from '../../ledger/log';
 import type { Shard } from '../../ledger/shards';
 import { LaneRefusal, Ticket, type LaneAnswer } from './answers';
 import { Gathering } from './gathering';
-import type { LaneSettings } from '.';
+import type { LanesOptions } from '.';
 import type { AnsweredStart, TemporalDoor } from './temporal-door';
 
 /** Temporal refuses payloads past 2 MB; this leaves room for what wraps them. */
 const MAX_GROUP_BYTES = 1_000_000;
 const LOOK_AT_DEADLINES_MS = 50;
-/** How long a group that should run in this process may be silent before its workflow is asked. */
-const SILENCE_MS = 1_000;
 const PROBE_EVERY_MS = 500;
 /** One group at a time makes the largest groups and the fewest workflows; one this slow is overtaken. */
 const OVERTAKE_AFTER_MS = 200;
@@ -27,7 +24,7 @@ export class Lane {
   private queue: Ticket[] = [];
   /** Oldest first, so that deadlines need no timer each. */
   private readonly tickets = new Map<string, Ticket>();
-  private readonly groups = new Map<string, { tickets: Ticket[]; leftAt: number }>();
+  private readonly groups = new Set<string>();
   /** Groups that the next one waits for, until each is over or steps aside. */
   private readonly leaders = new Map<string, () => void>();
   private readonly gathering = new Gathering(() => this.pump());
@@ -38,8 +35,7 @@ export class Lane {
   constructor(
     private readonly shard: Shard,
     private readonly temporal: TemporalDoor,
-    private readonly settings: LaneSettings,
-    private readonly log: Logger,
+    private readonly options: Pick<LanesOptions, 'settings' | 'log' | 'postGroup'>,
   ) {}
 
   /** The books' answer, or the pending row's when that takes past the deadline. */
@@ -77,19 +73,13 @@ export class Lane {
     return written;
   }
 
-  /** Results posted by a workflow in this process. */
-  deliver(workflowId: string, results: ItemResult[]): void {
-    const group = this.groups.get(workflowId);
-    if (!group) return;
-    this.gathering.begin(group.tickets.length, performance.now() - group.leftAt);
+  private deliver(group: Ticket[], results: ItemResult[]): void {
     results.forEach((result, index) => {
-      const ticket = group.tickets[index];
-      if (!ticket) return;
+      const ticket = group[index]!;
       // An item in trouble goes on in a workflow of its own; its request waits until the deadline.
       if (result.status === 'trouble') ticket.workflowId = transferWorkflowId(ticket.item.id);
       else this.settle(ticket, result);
     });
-    this.forget(workflowId);
   }
 
   /** Resolves when every accepted request has its answer; a group whose start is still tried has its rows in Postgres. */
@@ -104,7 +94,7 @@ export class Lane {
       return new LaneRefusal('shard_unavailable');
     }
     if (this.temporal.isShut) return new LaneRefusal('not_started');
-    if (this.queue.length + count > this.settings.maxQueued) return new LaneRefusal('overloaded');
+    if (this.queue.length + count > this.options.settings.maxQueued) return new LaneRefusal('overloaded');
     return undefined;
   }
 
@@ -127,7 +117,11 @@ export class Lane {
 
   private pump(): void {
     if (this.gathering.isOn) return;
-    while (this.queue.length > 0 && this.leaders.size === 0 && this.groups.size < this.settings.groupsInFlight) {
+    while (
+      this.queue.length > 0 &&
+      this.leaders.size === 0 &&
+      this.groups.size < this.options.settings.groupsInFlight
+    ) {
       void this.run(this.newWorkflowId(), this.takeGroup());
     }
   }
@@ -135,7 +129,7 @@ export class Lane {
   private takeGroup(): Ticket[] {
     let bytes = 0;
     let count = 0;
-    while (count < this.queue.length && count < this.settings.maxGroup) {
+    while (count < this.queue.length && count < this.options.settings.maxGroup) {
       bytes += this.queue[count]!.bytes;
       if (count > 0 && bytes > MAX_GROUP_BYTES) break;
       count += 1;
@@ -149,20 +143,36 @@ export class Lane {
 
   /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
   private async run(workflowId: string, group: Ticket[]): Promise<void> {
-    this.groups.set(workflowId, { tickets: group, leftAt: performance.now() });
+    const leftAt = performance.now();
+    this.groups.add(workflowId);
     this.standInTheWay(workflowId);
     for (const ticket of group) ticket.workflowId = workflowId;
     const start = await this.startGroup(workflowId, group);
     if (start.kind === 'refused') {
-      this.log.error({ err: start.error, workflowId }, 'Temporal refused to start a group');
+      this.options.log.error({ err: start.error, workflowId }, 'Temporal refused to start a group');
       for (const ticket of group) this.refuse(ticket, new LaneRefusal('not_started', { cause: start.error }));
       this.forget(workflowId);
       return;
     }
-    if (start.here) {
-      await new Promise((resume) => setTimeout(resume, SILENCE_MS).unref());
+    const results = await this.postHere(workflowId, group);
+    if (results) {
+      this.gathering.begin(group.length, performance.now() - leftAt);
+      this.deliver(group, results);
+      this.forget(workflowId);
+    } else {
+      await this.followElsewhere(workflowId, group);
     }
-    if (this.groups.has(workflowId)) await this.followElsewhere(workflowId, group);
+  }
+
+  /** The group is durable: posting it need not wait until its first task has come round. */
+  private async postHere(workflowId: string, group: Ticket[]): Promise<ItemResult[] | undefined> {
+    const items = group.map((ticket) => ticket.item);
+    try {
+      return await this.options.postGroup(workflowId, this.shard.number, items);
+    } catch (error) {
+      this.options.log.warn({ err: error, workflowId }, 'a group could not be posted at once; its workflow goes on');
+      return undefined;
+    }
   }
 
   private async startGroup(workflowId: string, group: Ticket[]): Promise<AnsweredStart> {
@@ -174,16 +184,19 @@ export class Lane {
     return answered;
   }
 
-  /** Another process runs the group: when it is over, Postgres has the outcomes. */
+  /** The workflow, wherever it runs, has to post the group: when it is over, Postgres has the outcomes. */
   private async followElsewhere(workflowId: string, group: Ticket[]): Promise<void> {
     try {
       await this.temporal.waitFor(workflowId);
       // What it could not finish has a workflow of its own by now.
       for (const ticket of group) ticket.workflowId = transferWorkflowId(ticket.item.id);
       // Asking to write it down as pending answers what there is, once there is something.
-      if (this.groups.has(workflowId)) await this.writeDownAsPending(group);
+      await this.writeDownAsPending(group);
     } catch (error) {
-      this.log.warn({ err: error, workflowId }, 'a group could not be followed; its requests wait for their deadline');
+      this.options.log.warn(
+        { err: error, workflowId },
+        'a group could not be followed; its requests wait for their deadline',
+      );
       await Promise.allSettled(group.map((ticket) => ticket.answer));
     }
     this.forget(workflowId);
@@ -209,7 +222,7 @@ export class Lane {
     const now = Date.now();
     const late: Ticket[] = [];
     for (const ticket of this.tickets.values()) {
-      if (now - ticket.since < this.settings.deadlineMs) break;
+      if (now - ticket.since < this.options.settings.deadlineMs) break;
       if (ticket.isLate) continue;
       if (ticket.workflowId === undefined) {
         this.refuse(ticket, new LaneRefusal('overloaded'));

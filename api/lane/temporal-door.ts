@@ -25,8 +25,7 @@ const DEFINITE_REFUSALS = new Set([
   16, // UNAUTHENTICATED
 ]);
 
-/** `here`: its first task came with the answer, so that it most likely runs in this process. */
-export type AnsweredStart = { kind: 'started'; here: boolean } | { kind: 'refused'; error: unknown };
+export type AnsweredStart = { kind: 'started' } | { kind: 'refused'; error: unknown };
 export type Start = AnsweredStart | { kind: 'unknown' };
 
 /**
@@ -50,7 +49,7 @@ export class TemporalDoor {
   async start(workflowId: string, shard: number, items: TransferItem[]): Promise<Start> {
     const askedAt = performance.now();
     try {
-      const handle = await withDeadline(this.client.connection, START_DEADLINE_MS, () =>
+      await withDeadline(this.client.connection, START_DEADLINE_MS, () =>
         this.client.workflow.start<typeof transferGroup>(workflowTypes.transferGroup, {
           workflowId,
           taskQueue: LANE_TASK_QUEUE,
@@ -61,10 +60,10 @@ export class TemporalDoor {
           ...describeGroup(items),
         }),
       );
-      return { kind: 'started', here: handle.eagerlyStarted };
+      return { kind: 'started' };
     } catch (error) {
       // A start tried again, whose first try did arrive.
-      if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'started', here: false };
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return { kind: 'started' };
       if (isRefusal(error, performance.now() - askedAt)) return { kind: 'refused', error };
       this.log.warn({ err: error, workflowId }, 'the answer to a workflow start is unknown');
       return { kind: 'unknown' };

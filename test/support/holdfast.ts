@@ -4,9 +4,10 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Worker } from '@temporalio/worker';
 import pino from 'pino';
 import { createActivities } from '../../activities';
-import { Lanes, type LaneSettings } from '../../api/lane';
+import { Lanes, type LaneSettings, type PostGroup } from '../../api/lane';
 import { LANE_TASK_QUEUE, TASK_QUEUE, transferWorkflowId, type TransferSettings } from '../../contracts/transfers';
 import { transactionId } from '../../ledger/identity';
+import { GroupPosts } from '../../ledger/group-posts';
 import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
 import { createWorker } from '../../worker';
@@ -24,8 +25,6 @@ export interface HoldfastOptions {
   databaseUrl?: (database: TestDatabase) => Promise<string>;
   /** How long a post may wait for its shard. */
   patienceMs?: number;
-  /** Whether a group's outcomes reach the waiting requests in-process; otherwise only through Temporal. */
-  deliver?: boolean;
   workers?: boolean;
 }
 
@@ -43,6 +42,8 @@ export const SWEEP_EVERY_MS = 3_600_000;
  * database and in a Temporal namespace of their own, so that test files neither see nor serve each other's work.
  */
 export class TestHoldfast {
+  /** Whether the lane posts a group itself, as an API process does; otherwise its workflow has to. */
+  postsGroups = true;
   private working: { taskQueue: string; worker: Worker; running: Promise<void> }[] = [];
 
   private constructor(
@@ -55,8 +56,7 @@ export class TestHoldfast {
     /** Read at each use: a test may change them. */
     readonly lane: LaneSettings,
     readonly transfers: TransferSettings,
-    /** For workers started from then on. */
-    public deliver: boolean,
+    private readonly groupPosts: GroupPosts,
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
@@ -73,10 +73,12 @@ export class TestHoldfast {
 
     const lane = { deadlineMs: 5_000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8, ...options.lane };
     const transfers = { groupMaxAgeMs: 4_000, attentionAfterMs: 1_000, slowBeatMs: 600_000, ...options.transfers };
-    const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers });
+    const groupPosts = new GroupPosts(shards, log);
+    const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
+    const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards) };
     const api = await TestApi.start({ lanes, database, deps });
-    const all = new TestHoldfast(api, outside, temporal, shards, lanes, lane, transfers, options.deliver ?? true);
+    const all = new TestHoldfast(api, outside, temporal, shards, lanes, lane, transfers, groupPosts);
     await ensureTemporal(temporal, all.sweepSettings());
     if (options.workers ?? true) await all.startWorkers();
     return all;
@@ -92,9 +94,10 @@ export class TestHoldfast {
 
   /** As the API's own worker, and as a worker process. */
   async startWorkers(taskQueues = [LANE_TASK_QUEUE, TASK_QUEUE]): Promise<void> {
-    const onGroupPosted = this.deliver ? this.lanes.deliver.bind(this.lanes) : undefined;
+    const { shards, groupPosts } = this;
     const { client } = this.temporal;
-    const activities = createActivities({ shards: this.shards, client, log: this.api.deps.log, onGroupPosted });
+    const activities = createActivities({ shards, client, log: this.api.deps.log, groupPosts });
+    this.postsGroups ||= taskQueues.includes(LANE_TASK_QUEUE);
     for (const taskQueue of taskQueues) {
       const worker = await createWorker({ ...this.temporal, taskQueue, activities });
       this.working.push({ taskQueue, worker, running: worker.run() });
@@ -102,6 +105,7 @@ export class TestHoldfast {
   }
 
   async stopWorkers(taskQueues = [LANE_TASK_QUEUE, TASK_QUEUE]): Promise<void> {
+    if (taskQueues.includes(LANE_TASK_QUEUE)) this.postsGroups = false;
     const stopping = this.working.filter((each) => taskQueues.includes(each.taskQueue));
     this.working = this.working.filter((each) => !stopping.includes(each));
     for (const { worker } of stopping) worker.shutdown();

@@ -1,0 +1,46 @@
+import type { ItemResult, TransferItem } from '../contracts/transfers';
+import type { Command } from './commands';
+import { factsOf, resultOf } from './items';
+import type { Logger } from './log';
+import type { Shards } from './shards';
+
+/** Longer than it takes a workflow's first task to come round. */
+const KEPT_MS = 5_000;
+
+/**
+ * Posts each lane group once per process, whoever asks first: the lane, as soon as the group's workflow is durable, or
+ * the workflow's own step, which then finds the post done or under way. Should both post, in two processes or after a
+ * failure, the books answer the second as they did the first.
+ */
+export class GroupPosts {
+  private readonly posts = new Map<string, Promise<ItemResult[]>>();
+
+  constructor(
+    private readonly shards: Shards,
+    private readonly log: Logger,
+  ) {}
+
+  post(workflowId: string, shard: number, items: TransferItem[]): Promise<ItemResult[]> {
+    const known = this.posts.get(workflowId);
+    if (known) return known;
+    const post = this.postNow(shard, items);
+    this.posts.set(workflowId, post);
+    const forget = () => void this.posts.delete(workflowId);
+    // What failed is tried afresh by the next to ask.
+    post.then(() => setTimeout(forget, KEPT_MS).unref(), forget);
+    return post;
+  }
+
+  private async postNow(shard: number, items: TransferItem[]): Promise<ItemResult[]> {
+    const commands = items.map((item): Command => ({ kind: 'transfer', facts: factsOf(item) }));
+    const outcomes = await this.shards.shard(shard).poster.post(commands);
+    return outcomes.map((outcome, index) => {
+      const { id, requestId } = items[index]!;
+      const result = resultOf(id, outcome);
+      if (result.status === 'trouble') {
+        this.log.warn({ transactionId: id, requestId, error: result.error }, 'a transfer met an unexpected error');
+      }
+      return result;
+    });
+  }
+}
