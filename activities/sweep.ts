@@ -32,6 +32,7 @@ export function sweepActivities({ shards, client, log }: ActivityDeps) {
       do {
         page = await openTransactions(db, { createdBefore, after, limit: PAGE });
         for (const open of page) {
+          if (open.type !== 'transfer' && open.type !== 'refund') continue;
           swept.looked += 1;
           try {
             if (await restartIfGone(client, open, settings)) {

@@ -1,4 +1,12 @@
-export const TRANSACTION_TYPES = ['transfer', 'opening'] as const;
+export const TRANSACTION_TYPES = [
+  'transfer',
+  'opening',
+  'deposit',
+  'withdrawal',
+  'refund',
+  'reversal',
+  'adjustment',
+] as const;
 export type TransactionType = (typeof TRANSACTION_TYPES)[number];
 
 export const TRANSACTION_STATUSES = [
@@ -32,5 +40,14 @@ export const REFUSALS = {
   same_wallet: 'Source and target are the same wallet.',
   balance_limit: 'The recipient cannot hold that much.',
   other_shard: 'The recipient lives on another shard; transfers between shards are not open yet.',
+  not_refundable: 'Only a completed transfer can be refunded, by who received it to who sent it.',
+  nothing_left: 'The refund is of more than is left of the transfer.',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
+
+/** What a person may decide about a transaction. */
+export const DECISION_KINDS = ['approve', 'reject', 'retry', 'cancel', 'resolve'] as const;
+export type DecisionKind = (typeof DECISION_KINDS)[number];
+
+/** What people may resolve a transaction as, once they know what became of its money. */
+export type ResolvedAs = 'completed' | 'cancelled';

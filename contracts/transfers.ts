@@ -8,6 +8,10 @@ import type { TransactionStatus } from './statuses';
 /** A transfer as it travels: everything decide needs, and what the row keeps to show it again. */
 export interface TransferItem {
   id: string;
+  /** A transfer, unless it says otherwise. */
+  type?: 'transfer' | 'refund';
+  /** The transaction that a refund gives back. */
+  linkedTo?: string;
   /** HMAC of the parsed command: what tells a replay from a key used twice. */
   hash: string;
   actor: string;

@@ -1,6 +1,13 @@
-import type { AccountId, TransactionId } from '../contracts/ids';
-import { isFinal, type TransactionStatus, type WalletStatus } from '../contracts/statuses';
-import type { StepOutcome, TransactionFacts, TransactionOutcome } from './commands';
+import type { AccountId, TransactionId, UserId } from '../contracts/ids';
+import {
+  isFinal,
+  type DecisionKind,
+  type ResolvedAs,
+  type TransactionStatus,
+  type TransactionType,
+  type WalletStatus,
+} from '../contracts/statuses';
+import type { DecisionState, StepOutcome, TransactionFacts, TransactionOutcome } from './commands';
 
 export interface Account {
   id: AccountId;
@@ -14,12 +21,19 @@ export interface Account {
 
 export interface TransactionRecord {
   id: TransactionId;
+  type: TransactionType;
+  actorId: UserId;
   hash: string;
   status: TransactionStatus;
   reason: string | null;
   owner: string | null;
+  from: AccountId;
   /** Where the money goes, as first written down. */
   to: AccountId | null;
+  amountMinor: bigint;
+  currency: string;
+  /** How much of it refunds have given back. */
+  refundedMinor: bigint;
   createdAt: Date;
   completedAt: Date | null;
   createdBlock: bigint;
@@ -32,6 +46,18 @@ export interface Hold {
   amountMinor: bigint;
   status: 'held' | 'captured' | 'released';
   expiresAt: Date | null;
+}
+
+/** What a person decided, or proposed, about a transaction. */
+export interface DecisionRecord {
+  id: string;
+  transactionId: TransactionId;
+  kind: DecisionKind;
+  actorId: UserId;
+  role: string;
+  outcome: ResolvedAs | null;
+  noteSealed: string | null;
+  state: DecisionState;
 }
 
 export interface Entry {
@@ -55,6 +81,8 @@ export interface Books {
   transactions: Iterable<TransactionRecord>;
   steps: Iterable<{ transactionId: TransactionId; step: string; outcome: StepOutcome }>;
   holds: Iterable<Hold>;
+  /** In the order they were made. */
+  decisions: Iterable<DecisionRecord>;
 }
 
 export interface NewTransaction {
@@ -77,10 +105,12 @@ const stepKey = (transactionId: TransactionId, step: string) => `${transactionId
 export class Draft {
   readonly newTransactions = new Map<TransactionId, NewTransaction>();
   readonly changedTransactions = new Map<TransactionId, TransactionRecord>();
+  readonly changedRefunds = new Map<TransactionId, TransactionRecord>();
   readonly changedAccounts = new Map<AccountId, Account>();
   readonly newHolds = new Map<string, Hold>();
   readonly changedHolds = new Map<string, Hold>();
   readonly newSteps: NewStep[] = [];
+  readonly newDecisions: DecisionRecord[] = [];
   readonly entries: Entry[] = [];
   readonly events: BooksEvent[] = [];
 
@@ -89,6 +119,7 @@ export class Draft {
   private readonly steps = new Map<string, StepOutcome>();
   private readonly holds = new Map<string, Hold>();
   private readonly holdsOf = new Map<TransactionId, Hold[]>();
+  private readonly decisions: DecisionRecord[];
 
   constructor(
     books: Books,
@@ -99,6 +130,7 @@ export class Draft {
     for (const record of books.transactions) this.transactions.set(record.id, { ...record });
     for (const each of books.steps) this.steps.set(stepKey(each.transactionId, each.step), each.outcome);
     for (const hold of books.holds) this.keepHold({ ...hold });
+    this.decisions = [...books.decisions];
   }
 
   account(id: AccountId): Account | undefined {
@@ -119,19 +151,37 @@ export class Draft {
 
   /** Whether money is held for the transaction, by any step but `except`. */
   holdsMoney(transactionId: TransactionId, except?: string): boolean {
-    const holds = this.holdsOf.get(transactionId) ?? [];
-    return holds.some((hold) => hold.status === 'held' && hold.step !== except);
+    return this.heldFor(transactionId).some((hold) => hold.step !== except);
+  }
+
+  heldFor(transactionId: TransactionId): Hold[] {
+    return (this.holdsOf.get(transactionId) ?? []).filter((hold) => hold.status === 'held');
+  }
+
+  decision(id: string): DecisionRecord | undefined {
+    return this.decisions.find((each) => each.id === id);
+  }
+
+  /** In the order they were made. */
+  decisionsOf(transactionId: TransactionId): DecisionRecord[] {
+    return this.decisions.filter((each) => each.transactionId === transactionId);
   }
 
   /** Writes a transaction down for the first time, open and owned by nobody yet. */
   open(facts: TransactionFacts): TransactionRecord {
     const record: TransactionRecord = {
       id: facts.id,
+      type: facts.type,
+      actorId: facts.actorId,
       hash: facts.hash,
       status: 'pending',
       reason: null,
       owner: null,
+      from: facts.from,
       to: facts.to ?? null,
+      amountMinor: facts.amountMinor,
+      currency: facts.currency,
+      refundedMinor: 0n,
       createdAt: this.at,
       completedAt: null,
       createdBlock: this.block,
@@ -154,8 +204,15 @@ export class Draft {
   }
 
   setOwner(record: TransactionRecord, owner: string): void {
+    if (record.owner === owner) return;
     record.owner = owner;
     this.noteChanged(record);
+  }
+
+  addRefunded(original: TransactionRecord, by: TransactionId, amountMinor: bigint): void {
+    original.refundedMinor += amountMinor;
+    this.changedRefunds.set(original.id, original);
+    this.note(original.id, 'refunded', { by, amountMinor: amountMinor.toString() });
   }
 
   setAccountStatus(account: Account, status: WalletStatus, actorId: string): void {
@@ -193,6 +250,13 @@ export class Draft {
   addStep(transactionId: TransactionId, step: string, outcome: StepOutcome): void {
     this.steps.set(stepKey(transactionId, step), outcome);
     this.newSteps.push({ transactionId, step, outcome });
+  }
+
+  addDecision(decision: DecisionRecord): void {
+    this.decisions.push(decision);
+    this.newDecisions.push(decision);
+    const { kind, detail } = eventOfDecision(decision);
+    this.note(decision.transactionId, kind, detail);
   }
 
   note(subjectId: string, kind: string, detail: object = {}): void {
@@ -240,5 +304,24 @@ export function outcomeOf(record: TransactionRecord, replayed: boolean): Transac
     createdAt: record.createdAt,
     completedAt: record.completedAt,
     replayed,
+  };
+}
+
+const DECISION_EVENTS = {
+  approve: 'approved',
+  reject: 'rejected_by_person',
+  retry: 'retry_asked',
+  cancel: 'cancel_asked',
+  resolve: 'resolve_confirmed',
+} as const satisfies Record<DecisionKind, string>;
+const PROPOSED = 'resolve_proposed';
+export const DECISION_EVENT_KINDS = [...Object.values(DECISION_EVENTS), PROPOSED];
+
+/** A decision's place in the chain: its row is checked against this. */
+export function eventOfDecision(decision: Omit<DecisionRecord, 'noteSealed' | 'transactionId'>) {
+  const { id, kind, actorId, role, outcome, state } = decision;
+  return {
+    kind: state === 'proposed' ? PROPOSED : DECISION_EVENTS[kind],
+    detail: { id, kind, actor: actorId, role, ...(outcome !== null && { outcome }) },
   };
 }

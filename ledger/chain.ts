@@ -22,6 +22,8 @@ export interface ChainedTransaction {
   currency: string;
   message_sealed: string | null;
   command_hash: string;
+  linked_to: string | null;
+  bank_account_id: string | null;
 }
 
 export interface ChainedEntry {
@@ -54,6 +56,7 @@ export function blockHash(previous: Buffer, content: BlockContent): Buffer {
         row.currency,
         row.message_sealed,
         row.command_hash,
+        ...linksOf(row),
       ]),
     );
   }
@@ -70,4 +73,9 @@ export function blockHash(previous: Buffer, content: BlockContent): Buffer {
   }
   for (const row of content.events) lines.push(JSON.stringify([row.subject_id, row.kind, row.detail]));
   return createHash('sha256').update(previous).update(lines.join('\n')).digest();
+}
+
+/** Left out where there are none, so that blocks from before there were any keep their hash. */
+function linksOf({ linked_to, bank_account_id }: ChainedTransaction): (string | null)[] {
+  return linked_to === null && bank_account_id === null ? [] : [linked_to, bank_account_id];
 }

@@ -1,5 +1,5 @@
 import type { AccountId, TransactionId, UserId } from '../contracts/ids';
-import type { TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
+import type { DecisionKind, ResolvedAs, TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
 
 /** What a transaction is, fixed when it is first written down. */
 export interface TransactionFacts {
@@ -15,35 +15,83 @@ export interface TransactionFacts {
   amountMinor: bigint;
   currency: string;
   messageSealed?: string;
+  /** The transaction this one answers: what a refund gives back, what a reversal undoes. */
+  linkedTo?: TransactionId;
+  /** The bank account on the other side of a deposit or withdrawal. */
+  bankAccountId?: string;
 }
 
-/** What the books can be asked to do. Each is safe to ask again: the answer is then what already happened. */
+/** How a transaction stands that has just been asked for. */
+export type FirstStatus = 'pending' | 'awaiting_approval';
+
+/**
+ * What the books can be asked to do. Each is safe to ask again: the answer is then what already happened. `movedMinor` is
+ * what the bank really moved, where that isn't what was asked for: `@bank` then still mirrors the bank to the cent, and
+ * `@suspense` has the difference.
+ */
 export type Command =
   /** Move the money now, whole; complete or reject the transaction. */
   | { kind: 'transfer'; facts: TransactionFacts }
   /** Write the transaction down as open, owned by a workflow. */
-  | { kind: 'pend'; facts: TransactionFacts; owner: string }
-  /** End it with nothing moved, unless it has ended already. */
-  | { kind: 'cancel'; facts: TransactionFacts; reason: string }
+  | { kind: 'pend'; facts: TransactionFacts; owner: string; status?: FirstStatus }
+  /** End it with nothing moved for its customer, unless it has ended already. */
+  | { kind: 'cancel'; facts: TransactionFacts; reason: string; movedMinor?: bigint }
   /** Say that automatic retries could not finish it. */
   | { kind: 'attention'; facts: TransactionFacts; owner: string; reason: string; lastError: string }
+  /** Say that what needed attention is being tried again. */
+  | { kind: 'resume'; facts: TransactionFacts }
   /** Reserve money of the source; refuse the whole transaction when it can't be. */
-  | { kind: 'hold'; facts: TransactionFacts; step: string; owner: string; expiresAt?: Date }
+  | { kind: 'hold'; facts: TransactionFacts; step: string; owner: string; expiresAt?: Date; status?: FirstStatus }
   /** Move what a hold reserved to `to`, and complete the transaction. */
-  | { kind: 'capture'; facts: TransactionFacts; step: string; holdStep: string; to: AccountId }
-  /** Give back what a hold reserved, and end the transaction as cancelled. */
-  | { kind: 'release'; facts: TransactionFacts; step: string; holdStep: string; reason: string }
+  | {
+      kind: 'capture';
+      facts: TransactionFacts;
+      step: string;
+      holdStep: string;
+      to: AccountId;
+      movedMinor?: bigint;
+    }
+  /** Give back what a hold reserved, and end the transaction. */
+  | {
+      kind: 'release';
+      facts: TransactionFacts;
+      step: string;
+      holdStep: string;
+      status: 'cancelled' | 'rejected';
+      reason: string;
+      /** Not possible in any other status: an approval's end must not undo an approval. */
+      onlyWhile?: TransactionStatus;
+      movedMinor?: bigint;
+    }
+  /** Give money that has surely arrived at the bank to its target, or else to `@suspense`; complete the transaction. */
+  | { kind: 'credit'; facts: TransactionFacts; movedMinor?: bigint }
   /** Forbid a step for ever, unless it is done already. */
   | { kind: 'tombstone'; transactionId: TransactionId; step: string }
+  | DecisionCommand
   | { kind: 'freeze' | 'unfreeze' | 'close' | 'reopen'; accountId: AccountId; actorId: UserId };
+
+/** What a person says of a transaction. Its id is the person's own: the same one again is the same decision. */
+export interface DecisionCommand {
+  kind: 'decision';
+  id: string;
+  transactionId: TransactionId;
+  decision: DecisionKind;
+  actorId: UserId;
+  role: string;
+  noteSealed?: string;
+  /** What to resolve it as; of a `resolve` only. */
+  outcome?: ResolvedAs;
+}
 
 export type Outcome =
   | TransactionOutcome
-  /** The id belongs to another command: its key was used before. */
-  | { kind: 'conflict'; id: TransactionId }
+  /** The id, a transaction's or a decision's, belongs to another command. */
+  | { kind: 'conflict'; id: string }
   | { kind: 'step'; transactionId: TransactionId; step: string; outcome: StepOutcome }
   | { kind: 'wallet'; accountId: AccountId; status: WalletStatus }
-  | { kind: 'refused'; reason: 'wallet_not_empty' | 'wallet_frozen' | 'wallet_closed' | 'step_not_possible' }
+  /** Written down; `proposed` waits for a second person. The status is the transaction's, as it now stands. */
+  | { kind: 'decision'; id: string; state: DecisionState; status: TransactionStatus }
+  | { kind: 'refused'; reason: RefusedReason }
   /** This command failed unexpectedly and did nothing; its neighbours went through. */
   | { kind: 'trouble'; error: string };
 
@@ -60,3 +108,17 @@ export interface TransactionOutcome {
 }
 
 export type StepOutcome = 'done' | 'tombstone';
+
+export type DecisionState = 'proposed' | 'final';
+
+/** Why a command was refused that leaves everything as it was. */
+export type RefusedReason =
+  'wallet_not_empty' | 'wallet_frozen' | 'wallet_closed' | 'step_not_possible' | DecisionRefusal;
+
+export type DecisionRefusal =
+  | 'unknown_transaction'
+  | 'not_awaiting_approval'
+  | 'not_in_attention'
+  | 'own_request'
+  | 'second_person_needed'
+  | 'too_late';

@@ -1,10 +1,9 @@
-import { shardOfId } from '../contracts/ids';
-import { isFinal, type Refusal } from '../contracts/statuses';
+import { isFinal } from '../contracts/statuses';
 import { Draft, outcomeOf, type Account, type Books, type TransactionRecord } from './books';
 import type { Command, Outcome, TransactionFacts } from './commands';
-
-/** Balances stay well inside Postgres's bigint, whatever is added to them. */
-const MAX_BALANCE = 2n ** 62n;
+import { takeDecision } from './deciding';
+import { canCapture, capture, hold, release } from './holding';
+import { balanceBank, checked, credit, transfer } from './moving';
 
 const NOT_POSSIBLE = { kind: 'refused', reason: 'step_not_possible' } as const;
 
@@ -31,9 +30,21 @@ function answer(draft: Draft, command: Command): Outcome {
     case 'close':
     case 'reopen':
       return changeWallet(draft, command);
+    case 'decision':
+      return takeDecision(draft, command);
     default:
       return changeTransaction(draft, command);
   }
+}
+
+/** Whether `@bank` or `@suspense` may be touched by it besides the accounts that it names. */
+export function mayMoveHouse(command: Command): boolean {
+  return command.kind === 'credit' || ('movedMinor' in command && command.movedMinor !== undefined);
+}
+
+/** Whether the answer depends on what people have decided before. */
+export function needsDecisions(command: Command): boolean {
+  return command.kind === 'decision' || (command.kind === 'hold' && command.status === 'awaiting_approval');
 }
 
 type TransactionCommand = Extract<Command, { facts: TransactionFacts }>;
@@ -46,152 +57,94 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
   if (known && isFinal(known.status)) return outcomeOf(known, true);
   if ('step' in command) {
     const outcome = draft.step(facts.id, command.step);
+    if (outcome === 'done' && known) return outcomeOf(known, true);
     if (outcome) return { kind: 'step', transactionId: facts.id, step: command.step, outcome };
   }
   const source = draft.account(facts.from);
   if (!source) throw new Error(`The source account ${facts.from} is not on this shard`);
   if (source.currency !== facts.currency) throw new Error(`${facts.id} names another currency than its source has`);
-  // A transaction has one hold at most, and what it reserved only its own capture or release may end.
-  if (command.kind === 'capture' || command.kind === 'release') {
-    if (draft.holdsMoney(facts.id, command.holdStep)) return NOT_POSSIBLE;
-    if (command.kind === 'capture' && !known) return NOT_POSSIBLE;
-  } else if (command.kind === 'hold' || command.kind === 'cancel' || command.kind === 'transfer') {
-    if (draft.holdsMoney(facts.id)) return NOT_POSSIBLE;
-  }
+  if (!isPossible(draft, command, known, source)) return NOT_POSSIBLE;
   const record = known ?? draft.open(facts);
+  apply(draft, record, source, command);
+  return outcomeOf(record, known !== undefined);
+}
 
+/** A transaction has one hold at most, and what it reserved only its own capture or release may end. */
+function isPossible(
+  draft: Draft,
+  command: TransactionCommand,
+  known: TransactionRecord | undefined,
+  source: Account,
+): boolean {
+  const { id, type } = command.facts;
   switch (command.kind) {
     case 'transfer':
-      transfer(draft, record, source, facts);
-      break;
-    case 'pend':
-      // One that is known has an owner that will end it.
-      if (!known) {
-        draft.setOwner(record, command.owner);
-        draft.note(record.id, 'pending');
-      }
-      break;
+      // Staff's word alone moves nobody's money: it was written down, and approved where that was needed.
+      if (type === 'adjustment' && !known) return false;
+      return known?.status !== 'awaiting_approval' && !draft.holdsMoney(id);
+    case 'credit':
+      return known?.status !== 'awaiting_approval' && !draft.holdsMoney(id);
+    case 'hold':
+      return !draft.holdsMoney(id);
     case 'cancel':
-      draft.setStatus(record, 'cancelled', command.reason);
-      break;
+      return !draft.holdsMoney(id) && (command.movedMinor === undefined || source.kind === 'system');
+    case 'capture':
+      if (!known || known.status === 'awaiting_approval') return false;
+      return !draft.holdsMoney(id, command.holdStep) && canCapture(draft, known, source, command);
+    case 'release':
+      if (command.onlyWhile !== undefined && known?.status !== command.onlyWhile) return false;
+      return !draft.holdsMoney(id, command.holdStep);
+    case 'resume':
+      return known !== undefined;
+    case 'pend':
     case 'attention':
-      draft.setOwner(record, command.owner);
-      if (record.status !== 'needs_attention' || record.reason !== command.reason) {
-        draft.setStatus(record, 'needs_attention', command.reason, { lastError: command.lastError });
-      }
-      break;
+      return true;
+  }
+}
+
+function apply(draft: Draft, record: TransactionRecord, source: Account, command: TransactionCommand): void {
+  switch (command.kind) {
+    case 'transfer':
+      return transfer(draft, record, source, command.facts);
+    case 'credit':
+      return credit(draft, record, source, command);
+    case 'pend':
+      return pend(draft, record, command);
+    case 'cancel':
+      if (command.movedMinor !== undefined) balanceBank(draft, record, -checked(command.movedMinor));
+      return draft.setStatus(record, 'cancelled', command.reason);
+    case 'attention':
+      return askForAttention(draft, record, command);
+    case 'resume':
+      if (record.status === 'needs_attention') draft.setStatus(record, 'pending', null);
+      return;
     case 'hold':
       return hold(draft, record, source, command);
     case 'capture':
       return capture(draft, record, source, command);
     case 'release':
-      return release(draft, record, source, command);
+      return release(draft, record, command);
   }
-  return outcomeOf(record, known !== undefined);
 }
 
-function transfer(draft: Draft, record: TransactionRecord, source: Account, facts: TransactionFacts): void {
-  // As first written down: a name that nobody had then may be somebody's by now.
-  if (record.to !== null && record.to !== facts.to) throw new Error(`${record.id} names another target than its row`);
-  const target = record.to === null ? undefined : draft.account(record.to);
-  const refusal = refuseTransfer(source, target, { ...facts, to: record.to ?? undefined });
-  if (refusal) return draft.setStatus(record, 'rejected', refusal);
-  draft.move(record.id, source, target!, facts.amountMinor);
-  draft.setStatus(record, 'completed', null);
-}
-
-function refuseTransfer(source: Account, target: Account | undefined, facts: TransactionFacts): Refusal | undefined {
-  if (!target) {
-    const elsewhere = facts.to !== undefined && shardOfId(facts.to) !== shardOfId(facts.from);
-    return elsewhere ? 'other_shard' : 'unknown_recipient';
-  }
-  if (target.id === source.id) return 'same_wallet';
-  if (target.currency !== source.currency) return 'currency_mismatch';
-  if (target.balance + facts.amountMinor > MAX_BALANCE) return 'balance_limit';
-  if (target.status === 'closed') return 'wallet_closed';
-  if (target.status === 'frozen') return 'wallet_frozen';
-  return refuseSpending(source, facts.amountMinor);
-}
-
-/** What was promised by a hold reaches a frozen wallet too, but never a closed one. */
-function canReceive(target: Account, source: Account, amountMinor: bigint): boolean {
-  return (
-    target.id !== source.id &&
-    target.currency === source.currency &&
-    target.status !== 'closed' &&
-    target.balance + amountMinor <= MAX_BALANCE
-  );
-}
-
-function refuseSpending(source: Account, amountMinor: bigint): Refusal | undefined {
-  if (source.status === 'closed') return 'wallet_closed';
-  if (source.status === 'frozen') return 'wallet_frozen';
-  // The house's own side may go below zero: it mirrors what users were given.
-  if (source.kind === 'user' && source.balance - source.held < amountMinor) return 'insufficient_funds';
-  return undefined;
-}
-
-function hold(
-  draft: Draft,
-  record: TransactionRecord,
-  source: Account,
-  command: Extract<Command, { kind: 'hold' }>,
-): Outcome {
-  const { amountMinor } = command.facts;
-  const refusal = refuseSpending(source, amountMinor);
-  if (refusal) {
-    draft.setStatus(record, 'rejected', refusal);
-    return outcomeOf(record, false);
-  }
+function pend(draft: Draft, record: TransactionRecord, command: Extract<Command, { kind: 'pend' }>): void {
+  // One that is known has an owner that will end it.
+  if (record.owner !== null) return;
   draft.setOwner(record, command.owner);
-  draft.reserve(source, amountMinor);
-  draft.addHold({
-    transactionId: record.id,
-    step: command.step,
-    accountId: source.id,
-    amountMinor,
-    status: 'held',
-    expiresAt: command.expiresAt ?? null,
-  });
-  draft.addStep(record.id, command.step, 'done');
-  draft.note(record.id, 'held', { step: command.step });
-  return outcomeOf(record, false);
+  if (command.status === 'awaiting_approval') draft.setStatus(record, command.status, null);
+  else draft.note(record.id, 'pending');
 }
 
-function capture(
+function askForAttention(
   draft: Draft,
   record: TransactionRecord,
-  source: Account,
-  command: Extract<Command, { kind: 'capture' }>,
-): Outcome {
-  const held = draft.hold(record.id, command.holdStep);
-  const target = draft.account(command.to);
-  if (held?.status !== 'held' || !target || !canReceive(target, source, held.amountMinor)) return NOT_POSSIBLE;
-  draft.reserve(source, -held.amountMinor);
-  draft.move(record.id, source, target, held.amountMinor);
-  draft.endHold(held, 'captured');
-  draft.addStep(record.id, command.step, 'done');
-  draft.setStatus(record, 'completed', null);
-  return outcomeOf(record, false);
-}
-
-function release(
-  draft: Draft,
-  record: TransactionRecord,
-  source: Account,
-  command: Extract<Command, { kind: 'release' }>,
-): Outcome {
-  const held = draft.hold(record.id, command.holdStep);
-  if (held?.status === 'held') {
-    draft.reserve(source, -held.amountMinor);
-    draft.endHold(held, 'released');
-  } else if (draft.step(record.id, command.holdStep) === undefined) {
-    // Nothing to undo yet: make sure that a hold still under way never lands.
-    draft.addStep(record.id, command.holdStep, 'tombstone');
-  }
-  draft.addStep(record.id, command.step, 'done');
-  draft.setStatus(record, 'cancelled', command.reason);
-  return outcomeOf(record, false);
+  command: Extract<Command, { kind: 'attention' }>,
+): void {
+  draft.setOwner(record, command.owner);
+  // What waits for a person's approval has one's attention, and must not go on without it.
+  if (record.status === 'awaiting_approval') return;
+  if (record.status === 'needs_attention' && record.reason === command.reason) return;
+  draft.setStatus(record, 'needs_attention', command.reason, { lastError: command.lastError });
 }
 
 function tombstone(draft: Draft, command: Extract<Command, { kind: 'tombstone' }>): Outcome {

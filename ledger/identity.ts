@@ -38,7 +38,24 @@ export function newAccountId(shard: number): AccountId {
 export function transactionId(userId: UserId, key: string): TransactionId {
   const shard = shardOfId(userId);
   if (shard === undefined) throw new TypeError(`${userId} is no user id`);
-  const digest = createHash('sha256').update(`${userId}\0${key}`).digest();
+  return hashedTransactionId(shard, [userId, key]);
+}
+
+/** A member of staff acts on an account of any shard: their keys are apart for each. */
+export function staffTransactionId(staffUserId: UserId, shard: number, key: string): TransactionId {
+  if (shardOfId(staffUserId) === undefined) throw new TypeError(`${staffUserId} is no user id`);
+  return hashedTransactionId(shard, ['staff', staffUserId, String(shard), key]);
+}
+
+/** What nobody gave a key for, such as money that came by itself: the same parts are always the same transaction. */
+export function derivedTransactionId(shard: number, ...parts: string[]): TransactionId {
+  if (parts.some((part) => part.includes('\0'))) throw new TypeError('A part of an id holds no NUL');
+  return hashedTransactionId(shard, ['derived', ...parts]);
+}
+
+/** A user's own ids begin with the user's id, all others with a word that is none: so they can never meet. */
+function hashedTransactionId(shard: number, parts: readonly string[]): TransactionId {
+  const digest = createHash('sha256').update(parts.join('\0')).digest();
   return `tx_${shard}_${base32(digest.subarray(0, 16))}`;
 }
 
@@ -50,6 +67,12 @@ export interface CommandFacts {
   currency: string;
   amountMinor: bigint;
   message: string | null;
+  /** The bank account of a deposit or withdrawal. */
+  bankAccount?: string;
+  /** The transaction that a refund gives back. */
+  linkedTo?: string;
+  /** Why staff adjusts a wallet. */
+  reason?: string;
 }
 
 /**
@@ -64,6 +87,10 @@ export function commandHash(key: string, facts: CommandFacts): string {
     currency: facts.currency,
     amountMinor: facts.amountMinor.toString(),
     message: facts.message,
+    // Absent from the text where they are undefined, as they are in a transfer.
+    bankAccount: facts.bankAccount,
+    linkedTo: facts.linkedTo,
+    reason: facts.reason,
   });
   return createHmac('sha256', key).update(canonical).digest('base64url');
 }

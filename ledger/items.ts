@@ -5,7 +5,7 @@ import type { Outcome, TransactionFacts } from './commands';
 export function factsOf(item: TransferItem): TransactionFacts {
   return {
     id: item.id,
-    type: 'transfer',
+    type: item.type ?? 'transfer',
     actorId: item.actor,
     hash: item.hash,
     from: item.from,
@@ -14,6 +14,7 @@ export function factsOf(item: TransferItem): TransactionFacts {
     amountMinor: BigInt(item.amountMinor),
     currency: item.currency,
     messageSealed: item.messageSealed,
+    linkedTo: item.linkedTo,
   };
 }
 

@@ -1,15 +1,22 @@
 import type { Kysely } from 'kysely';
+import type { TransactionId } from '../contracts/ids';
+import type { TransactionStatus, TransactionType } from '../contracts/statuses';
 import type { TransferItem } from '../contracts/transfers';
 import type { Database } from './schema';
 
 export interface OpenTransaction {
+  type: TransactionType;
+  status: TransactionStatus;
+  linkedTo: TransactionId | null;
+  bankAccountId: string | null;
+  /** As it travels; of a type that is no transfer's, the columns that all have. */
   item: TransferItem;
   owner: string | null;
   createdBlock: bigint;
   createdIndex: number;
 }
 
-/** Transfers that have not ended, oldest first: the row holds the whole command, so its workflow can be started again. */
+/** What has not ended, oldest first: the row holds the whole command, so its workflow can be started again. */
 export async function openTransactions(
   db: Kysely<Database>,
   options: { createdBefore: Date; after?: OpenTransaction | undefined; limit: number },
@@ -19,7 +26,6 @@ export async function openTransactions(
     .selectFrom('transactions')
     .selectAll()
     .where('status', 'in', ['pending', 'awaiting_approval', 'needs_attention'])
-    .where('type', '=', 'transfer')
     .where('created_at', '<', options.createdBefore)
     .$if(after !== undefined, (query) =>
       query.where(({ eb, refTuple, tuple }) =>
@@ -31,8 +37,14 @@ export async function openTransactions(
     .limit(options.limit)
     .execute();
   return rows.map((row) => ({
+    type: row.type,
+    status: row.status,
+    linkedTo: row.linked_to,
+    bankAccountId: row.bank_account_id,
     item: {
       id: row.id,
+      ...(row.type === 'refund' && { type: row.type }),
+      ...(row.linked_to !== null && { linkedTo: row.linked_to }),
       hash: row.command_hash,
       actor: row.actor_id,
       from: row.from_account,

@@ -1,8 +1,9 @@
 import type pg from 'pg';
-import type { Account, Books, Draft, Hold, TransactionRecord } from './books';
+import { shardOfId, systemAccountId } from '../contracts/ids';
+import type { Account, Books, DecisionRecord, Draft, Hold, NewStep, TransactionRecord } from './books';
 import { blockHash } from './chain';
-import type { Command, Outcome, StepOutcome } from './commands';
-import { decide } from './decide';
+import type { Command, Outcome, TransactionFacts } from './commands';
+import { decide, mayMoveHouse, needsDecisions } from './decide';
 import { isUnreachable } from './postgres';
 import { addedRows, writesOf, type AddedRows } from './writes';
 
@@ -13,6 +14,25 @@ export interface Head {
 }
 
 const LOCK = 'select block, hash, at from chain_head for update';
+const ACCOUNT = 'select id, kind, currency, status, balance, held, version from accounts';
+const ACCOUNTS = `${ACCOUNT} where id = any($1)`;
+/** A decision names a transaction alone; ending it gives back what is held, wherever that is. */
+const ACCOUNTS_AND_HELD = `${ACCOUNT} where id = any(array(
+  select unnest($1::text[]) union select account_id from holds where transaction_id = any($2) and status = 'held'))`;
+const TRANSACTIONS = `
+  select id, type, actor_id as "actorId", command_hash as hash, status, reason, owner_workflow as owner,
+    from_account as "from", to_account as "to", amount as "amountMinor", currency, refunded as "refundedMinor",
+    created_at as "createdAt", completed_at as "completedAt", created_block as "createdBlock"
+  from transactions where id = any($1)`;
+const HOLDS = `
+  select transaction_id as "transactionId", step, account_id as "accountId", amount as "amountMinor", status,
+    expires_at as "expiresAt"
+  from holds where transaction_id = any($1)`;
+const STEPS = 'select transaction_id as "transactionId", step, outcome from steps where transaction_id = any($1)';
+const DECISIONS = `
+  select id, transaction_id as "transactionId", kind, actor_id as "actorId", role, outcome, note_sealed as "noteSealed",
+    state
+  from decisions where transaction_id = any($1) or id = any($2) order by block, index`;
 
 /** A commit was sent and its answer never came: the block may be in the chain, or never will be. */
 export class LostCommit extends Error {
@@ -68,7 +88,7 @@ export async function hasLanded(client: pg.Client, { block, hash }: LostCommit):
     }),
     client.query('rollback'),
   ]);
-  const [row] = found!.rows as { hash: Buffer }[];
+  const [row] = found.rows;
   return row !== undefined && row.hash.equals(hash);
 }
 
@@ -76,62 +96,76 @@ export async function hasLanded(client: pg.Client, { block, hash }: LostCommit):
 function touched(commands: readonly Command[]) {
   const accounts = new Set<string>();
   const transactions = new Set<string>();
+  const decisions = new Set<string>();
   let stepsToo = false;
+  let decisionsToo = false;
   for (const command of commands) {
     if ('accountId' in command) {
       accounts.add(command.accountId);
     } else if ('facts' in command) {
+      for (const id of accountsOf(command)) accounts.add(id);
       transactions.add(command.facts.id);
-      accounts.add(command.facts.from);
-      if (command.facts.to !== undefined) accounts.add(command.facts.to);
-      if (command.kind === 'capture') accounts.add(command.to);
+      if (command.kind === 'transfer' && command.facts.type === 'refund' && command.facts.linkedTo !== undefined) {
+        transactions.add(command.facts.linkedTo);
+      }
     } else {
       transactions.add(command.transactionId);
+      if (command.kind === 'decision') decisions.add(command.id);
     }
     stepsToo ||= command.kind !== 'transfer' && command.kind !== 'pend';
+    decisionsToo ||= needsDecisions(command);
   }
-  return { accounts: [...accounts], transactions: [...transactions], stepsToo };
+  return {
+    accounts: [...accounts],
+    transactions: [...transactions],
+    decisions: [...decisions],
+    stepsToo,
+    decisionsToo,
+  };
+}
+
+function accountsOf(command: Extract<Command, { facts: object }>): string[] {
+  const { from, to } = command.facts;
+  return [
+    from,
+    ...(to === undefined ? [] : [to]),
+    ...(command.kind === 'capture' ? [command.to] : []),
+    ...(mayMoveHouse(command) ? houseAccounts(command.facts) : []),
+  ];
+}
+
+function houseAccounts({ from, currency }: TransactionFacts): string[] {
+  const shard = shardOfId(from);
+  if (shard === undefined) return [];
+  return [systemAccountId(shard, '@bank', currency), systemAccountId(shard, '@suspense', currency)];
 }
 
 async function lockAndRead(client: pg.Client, commands: readonly Command[]): Promise<{ head: Head; books: Books }> {
-  const { accounts, transactions, stepsToo } = touched(commands);
-  const begin = client.query('begin isolation level read committed');
-  // A statement of its own: what follows takes its snapshot after the lock, and so sees all that came before.
-  const head = client.query<Head>({ name: 'lock', text: LOCK });
-  const found = client.query<Account>({
-    name: 'accounts',
-    text: 'select id, kind, currency, status, balance, held, version from accounts where id = any($1)',
-    values: [accounts],
-  });
-  const known = client.query<TransactionRecord>({
-    name: 'transactions',
-    text: `select id, command_hash as hash, status, reason, owner_workflow as owner, to_account as "to", created_at as "createdAt",
-             completed_at as "completedAt", created_block as "createdBlock"
-           from transactions where id = any($1)`,
-    values: [transactions],
-  });
-  // A plain transfer takes no step of its own, but money held for its id must stop it.
-  const holds = client.query<Hold>({
-    name: 'holds',
-    text: `select transaction_id as "transactionId", step, account_id as "accountId", amount as "amountMinor", status,
-             expires_at as "expiresAt" from holds where transaction_id = any($1)`,
-    values: [transactions],
-  });
-  const steps = stepsToo
-    ? client.query<{ transactionId: string; step: string; outcome: StepOutcome }>({
-        name: 'steps',
-        text: 'select transaction_id as "transactionId", step, outcome from steps where transaction_id = any($1)',
-        values: [transactions],
-      })
-    : undefined;
-  const results = await allSettled([begin, head, found, known, holds, ...(steps ? [steps] : [])]);
+  const { accounts, transactions, decisions, stepsToo, decisionsToo } = touched(commands);
+  const read = <Row extends object>(name: string, text: string, ...values: string[][]) =>
+    client.query<Row>({ name, text, values });
+  const nothing = <Row extends object>() => Promise.resolve({ rows: [] as Row[] });
+  const results = await allSettled([
+    client.query('begin isolation level read committed'),
+    // A statement of its own: what follows takes its snapshot after the lock, and so sees all that came before.
+    client.query<Head>({ name: 'lock', text: LOCK }),
+    decisionsToo
+      ? read<Account>('accounts-and-held', ACCOUNTS_AND_HELD, accounts, transactions)
+      : read<Account>('accounts', ACCOUNTS, accounts),
+    read<TransactionRecord>('transactions', TRANSACTIONS, transactions),
+    // A plain transfer takes no step of its own, but money held for its id must stop it.
+    read<Hold>('holds', HOLDS, transactions),
+    stepsToo ? read<NewStep>('steps', STEPS, transactions) : nothing<NewStep>(),
+    decisionsToo ? read<DecisionRecord>('decisions', DECISIONS, transactions, decisions) : nothing<DecisionRecord>(),
+  ]);
   return {
-    head: results[1]!.rows[0] as Head,
+    head: results[1].rows[0]!,
     books: {
-      accounts: results[2]!.rows as Account[],
-      transactions: results[3]!.rows as TransactionRecord[],
-      holds: results[4]!.rows as Hold[],
-      steps: (results[5]?.rows ?? []) as { transactionId: string; step: string; outcome: StepOutcome }[],
+      accounts: results[2].rows,
+      transactions: results[3].rows,
+      holds: results[4].rows,
+      steps: results[5].rows,
+      decisions: results[6].rows,
     },
   };
 }
@@ -161,10 +195,8 @@ async function writeAndCommit(
 }
 
 /** Waits for every answer of a pipeline before it throws the first error, so that none is left unhandled. */
-async function allSettled(queries: Promise<pg.QueryResult>[]): Promise<pg.QueryResult[]> {
+async function allSettled<T extends readonly Promise<unknown>[]>(queries: [...T]) {
   const settled = await Promise.allSettled(queries);
-  return settled.map((each) => {
-    if (each.status === 'rejected') throw each.reason;
-    return each.value;
-  });
+  for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  return Promise.all(queries);
 }

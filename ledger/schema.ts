@@ -1,5 +1,12 @@
 import type { Generated } from 'kysely';
-import type { Role, TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
+import type {
+  DecisionKind,
+  ResolvedAs,
+  Role,
+  TransactionStatus,
+  TransactionType,
+  WalletStatus,
+} from '../contracts/statuses';
 
 /** The tables of one shard, as kysely sees them; migrations/ makes them. */
 export interface Database {
@@ -79,13 +86,14 @@ export interface Database {
   decisions: {
     id: string;
     transaction_id: string;
-    kind: 'approve' | 'reject' | 'retry' | 'cancel' | 'resolve';
+    kind: DecisionKind;
     actor_id: string;
     role: string;
-    outcome: 'completed' | 'cancelled' | null;
+    outcome: ResolvedAs | null;
     note_sealed: string | null;
     state: 'proposed' | 'final';
     block: bigint;
+    index: number;
   };
   bank_accounts: {
     id: string;

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import { TRANSACTION_STATUSES, WALLET_STATUSES } from '../contracts/statuses';
+import { DECISION_EVENT_KINDS, eventOfDecision } from './books';
 import { blockHash, GENESIS_HASH } from './chain';
 import type { Database } from './schema';
 
@@ -29,6 +30,7 @@ interface Content {
 
 const ROWS_AT_ONCE = 10_000;
 const MAX_FINDINGS = 1_000;
+const DECISION_EVENTS: ReadonlySet<string> = new Set(DECISION_EVENT_KINDS);
 
 /**
  * Proves a shard's books from their rows alone, all in one snapshot, so that posting may go on meanwhile. Memory holds
@@ -125,6 +127,7 @@ class Verifier {
     await this.checkRunningBalances(entries, after);
     await this.checkMoves(entries);
     await this.checkTransactions(after, upTo);
+    await this.checkDecisions(events, after, upTo);
     this.result.blocks += blocks.length;
     this.result.entries += entries.length;
   }
@@ -184,7 +187,7 @@ class Verifier {
     }
   }
 
-  /** Entries belong to a completed transaction, and are its two sides. */
+  /** Entries are the two sides of what was asked for, and what the bank moved besides. */
   private async checkMoves(entries: Entry[]): Promise<void> {
     const moves = new Map<string, Entry[]>();
     for (const entry of entries) {
@@ -197,26 +200,25 @@ class Verifier {
     const transactions = new Map(rows.map((row) => [row.id, row]));
     for (const [id, move] of moves) {
       const wanted = transactions.get(id);
-      if (wanted?.status !== 'completed') {
+      const completed = wanted?.status === 'completed';
+      const atBank = completed ? move.slice(2) : move;
+      if (!wanted || (!completed && !(wanted.completed_at && isBetweenHouses(atBank)))) {
         this.found('entries_of_unfinished', id, `is ${wanted?.status ?? 'not there'}, and yet has entries`);
         continue;
       }
-      const [from, to] = move;
       const same =
-        move.length === 2 &&
         move.every((each) => each.block === wanted.final_block && each.currency === wanted.currency) &&
-        from!.account_id === wanted.from_account &&
-        from!.amount === -wanted.amount &&
-        (to!.account_id === (wanted.to_account ?? to!.account_id) || isHouse(to!.account_id)) &&
-        to!.amount === wanted.amount;
+        (!completed || isAskedFor(wanted, move)) &&
+        isBetweenHouses(atBank);
       if (!same) this.found('move', id, 'its entries are not its amount from its source to its target');
     }
   }
 
   /** The columns that change are no part of a block's hash, but the events that changed them are. */
   private async checkTransactions(after: bigint, upTo: bigint): Promise<void> {
-    const { rows } = await sql<{ id: string; moved: boolean; told: boolean }>`
-      select t.id,
+    const { rows } = await sql<{ id: string; moved: boolean; told: boolean; refunded: bigint; refunds: bigint }>`
+      select t.id, t.refunded, (select coalesce(sum(amount), 0)::bigint from transactions r
+          where r.linked_to = t.id and r.type = 'refund' and r.status = 'completed') as refunds,
         t.status <> 'completed' or exists (select from entries e where e.account_id = t.from_account
           and e.block = t.final_block and e.transaction_id = t.id) as moved,
         t.status = coalesce(e.kind, 'pending') and t.reason is not distinct from e.detail::jsonb ->> 'reason'
@@ -226,30 +228,75 @@ class Verifier {
         where e.subject_id = t.id and e.kind = any(${[...TRANSACTION_STATUSES]}::text[])
         order by e.block desc, e.index desc limit 1) e on true
       where t.created_block > ${after} and t.created_block <= ${upTo}`.execute(this.books);
-    for (const { id, moved, told } of rows) {
+    for (const { id, moved, told, refunded, refunds } of rows) {
+      if (refunded !== refunds) this.found('refunded', id, `is ${refunded}, its refunds sum to ${refunds}`);
       if (!moved) this.found('move', id, 'is completed and has no entries');
       if (!told) this.found('status', id, 'its status, reason or end is not what its last event says');
     }
+  }
+
+  /** A decision's row and its event say the same; nothing is decided without both. */
+  private async checkDecisions(events: Event[], after: bigint, upTo: bigint): Promise<void> {
+    const rows = await this.books
+      .selectFrom('decisions')
+      .selectAll()
+      .where('block', '>', after)
+      .where('block', '<=', upTo)
+      .orderBy('block')
+      .orderBy('index')
+      .execute();
+    const line = (block: bigint, subject: string, kind: string, detail: string) =>
+      `${block} ${subject} ${kind} ${detail}`;
+    const told = new Map(
+      events
+        .filter(({ kind }) => DECISION_EVENTS.has(kind))
+        .map((event) => [line(event.block, event.subject_id, event.kind, event.detail), event.subject_id]),
+    );
+    for (const row of rows) {
+      const { kind, detail } = eventOfDecision({ ...row, actorId: row.actor_id });
+      if (!told.delete(line(row.block, row.transaction_id, kind, JSON.stringify(detail)))) {
+        this.found('decision', row.transaction_id, `no event says what the decision ${row.id} does`);
+      }
+    }
+    for (const subject of told.values())
+      this.found('decision', subject, 'an event tells of a decision that has no row');
   }
 
   private async checkAccounts(after: string): Promise<string | undefined> {
     const { rows } = await sql<Record<'id' | 'balance' | 'entries' | 'held' | 'holds' | 'status' | 'told', string>>`
       select id, balance::text, held::text, status,
         (select coalesce(sum(amount), 0)::text from entries where account_id = a.id) as entries,
-        (select coalesce(sum(amount), 0)::text from holds where account_id = a.id and status = 'held') as holds,
+        (select coalesce(sum(h.amount), 0)::text from holds h join transactions t on t.id = h.transaction_id
+          where h.account_id = a.id and h.status = 'held' and t.completed_at is null) as holds,
         coalesce((select kind from events where subject_id = a.id and kind = any(${[...WALLET_STATUSES]}::text[])
           order by block desc, index desc limit 1), 'open') as told
       from accounts a where id > ${after} order by id limit 500`.execute(this.books);
     for (const { id, balance, entries, held, holds, status, told } of rows) {
       if (balance !== entries) this.found('balance', id, `is ${balance}, its entries sum to ${entries}`);
-      if (held !== holds) this.found('held', id, `is ${held}, its holds sum to ${holds}`);
+      if (held !== holds) this.found('held', id, `is ${held}, the holds of open transactions sum to ${holds}`);
       if (status !== told) this.found('account_status', id, `is ${status}, its last event says ${told}`);
     }
     return rows.at(-1)?.id;
   }
 }
 
-/** What was held is captured to the house, which passes it on: to another shard, or to the bank. */
+/** The first two entries are the amount, from the source to the target; or to the house, which passes it on. */
+function isAskedFor(wanted: BooksTransaction, [from, to]: Entry[]): boolean {
+  return (
+    from?.account_id === wanted.from_account &&
+    from.amount === -wanted.amount &&
+    to !== undefined &&
+    (to.account_id === (wanted.to_account ?? to.account_id) || isHouse(to.account_id)) &&
+    to.amount === wanted.amount
+  );
+}
+
+/** What the bank moved for nobody: between `@bank` and `@suspense`, once at most. */
+function isBetweenHouses(entries: Entry[]): boolean {
+  const names = entries.map((each) => each.account_id.replace(/^ac_\d+_|\..*$/g, '')).sort();
+  return entries.length === 0 || names.join() === '@bank,@suspense';
+}
+
 function isHouse(accountId: string): boolean {
   return accountId.includes('_@');
 }

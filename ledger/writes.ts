@@ -25,6 +25,8 @@ export function addedRows(draft: Draft) {
       currency: facts.currency,
       message_sealed: facts.messageSealed ?? null,
       command_hash: facts.hash,
+      linked_to: facts.linkedTo ?? null,
+      bank_account_id: facts.bankAccountId ?? null,
       status: record.status,
       reason: record.reason,
       owner_workflow: record.owner,
@@ -47,6 +49,16 @@ export function addedRows(draft: Draft) {
       status: hold.status,
       expires_at: hold.expiresAt,
     })),
+    decisions: draft.newDecisions.map((decision) => ({
+      id: decision.id,
+      transaction_id: decision.transactionId,
+      kind: decision.kind,
+      actor_id: decision.actorId,
+      role: decision.role,
+      outcome: decision.outcome,
+      note_sealed: decision.noteSealed,
+      state: decision.state,
+    })),
   };
 }
 
@@ -60,6 +72,7 @@ function changedRows(draft: Draft) {
       owner_workflow: record.owner,
       completed_at: record.completedAt,
     })),
+    refunds: [...draft.changedRefunds.values()].map(({ id, refundedMinor }) => ({ id, refunded: refundedMinor })),
     accounts: [...draft.changedAccounts.values()].map(({ id, status, balance, held, version }) => ({
       id,
       status,
@@ -84,12 +97,14 @@ export function writesOf(draft: Draft, added: AddedRows): Write[] {
   return [
     insertTransactions(added.transactions, stamp),
     updateTransactions(changed.transactions, stamp),
+    updateRefunded(changed.refunds, stamp),
     insertEntries(added.entries, stamp),
     insertEvents(added.events, stamp),
     updateAccounts(changed.accounts, stamp),
     insertSteps(added.steps, stamp),
     insertHolds(added.holds, stamp),
     updateHolds(changed.holds, stamp),
+    insertDecisions(added.decisions, stamp),
   ].filter((write) => write !== undefined);
 }
 
@@ -108,6 +123,8 @@ const insertTransactions = insert(
     currency: 'text',
     message_sealed: 'text',
     command_hash: 'text',
+    linked_to: 'text',
+    bank_account_id: 'text',
     status: 'text',
     reason: 'text',
     owner_workflow: 'text',
@@ -143,6 +160,21 @@ const insertHolds = insert(
   { block: 'b.block' },
 );
 
+const insertDecisions = insert(
+  'decisions',
+  {
+    id: 'text',
+    transaction_id: 'text',
+    kind: 'text',
+    actor_id: 'text',
+    role: 'text',
+    outcome: 'text',
+    note_sealed: 'text',
+    state: 'text',
+  },
+  { block: 'b.block', index: 'n - 1' },
+);
+
 const updateTransactions = update(
   'transactions',
   { id: 'text', status: 'text', reason: 'text', owner_workflow: 'text', completed_at: 'timestamptz' },
@@ -150,6 +182,17 @@ const updateTransactions = update(
     set: `status = u.status, reason = u.reason, owner_workflow = u.owner_workflow, completed_at = u.completed_at,
       final_block = ${FINAL_BLOCK}`,
     where: 't.id = u.id and t.completed_at is null',
+  },
+);
+
+const updateRefunded = update(
+  'transactions',
+  { id: 'text', refunded: 'bigint' },
+  {
+    name: 'update-refunded',
+    set: 'refunded = u.refunded',
+    // No refund takes back what another one gave.
+    where: `t.id = u.id and t.status = 'completed' and t.refunded < u.refunded`,
   },
 );
 
@@ -196,8 +239,11 @@ function insert<R extends Row>(table: Table, columns: Columns<R>, made: Record<s
 }
 
 /** Also asserts that every row was found as it was read: otherwise nothing of the block is committed. */
-function update<R extends Row>(table: Table, columns: Columns<R>, { set, where }: { set: string; where: string }) {
-  const name = `update-${table}`;
+function update<R extends Row>(
+  table: Table,
+  columns: Columns<R>,
+  { set, where, name = `update-${table}` }: { set: string; where: string; name?: string },
+) {
   const text = `with done as (
       update ${table} t set ${set} from ${given(columns, 4)} where ${where} returning 1)
     select assert_rows(count(*), $3::bigint, '${table}') from done`;

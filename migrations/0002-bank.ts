@@ -27,9 +27,13 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       note_sealed text,
       -- proposed: waits for a second person.
       state text not null check (state in ('proposed', 'final')),
-      block bigint not null
+      block bigint not null,
+      index integer not null,
+      unique (block, index),
+      check ((kind = 'resolve') = (outcome is not null)),
+      check (kind = 'resolve' or state = 'final')
     );
-    create index decisions_transaction on decisions (transaction_id, block);
+    create index decisions_transaction on decisions (transaction_id);
 
     create table bank_accounts (
       id text primary key,

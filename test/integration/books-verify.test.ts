@@ -72,7 +72,9 @@ test.each(TAMPERINGS)(
       expect(found.filter((each) => each.kind === kind && each.subject.startsWith(subject))).not.toEqual([]);
     } finally {
       const { owner } = books;
-      await owner.query('truncate entries, events, transactions, holds, blocks, chain_head, accounts');
+      await owner.query(
+        'truncate entries, events, transactions, holds, blocks, chain_head, virtual_accounts, accounts',
+      );
       const back = ['accounts', ...tables.filter((table) => table !== 'accounts' && table !== 'chain_head')];
       for (const table of back) await owner.query(`insert into ${table} select * from kept_${table}`);
       await owner.query('insert into chain_head (block, hash, at) select block, hash, at from kept_chain_head');

@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import type { Account, BooksEvent, Entry, Hold, NewTransaction, TransactionRecord } from '../../ledger/books';
+import type {
+  Account,
+  BooksEvent,
+  DecisionRecord,
+  Entry,
+  Hold,
+  NewTransaction,
+  TransactionRecord,
+} from '../../ledger/books';
 import type { Command, Outcome, StepOutcome, TransactionFacts } from '../../ledger/commands';
 import { decide } from '../../ledger/decide';
 
@@ -19,6 +27,7 @@ export class Model {
   readonly holds = new Map<string, Hold>();
   readonly entries: Entry[] = [];
   readonly events: BooksEvent[] = [];
+  readonly decisions: DecisionRecord[] = [];
   opened: NewTransaction[] = [];
   private block = 0n;
 
@@ -42,6 +51,7 @@ export class Model {
       transactions: this.transactions.values(),
       steps: this.steps.values(),
       holds: this.holds.values(),
+      decisions: this.decisions,
     };
     const { outcomes, draft } = decide(books, commands, AT, this.block + 1n);
     this.opened = [...draft.newTransactions.values()];
@@ -59,14 +69,16 @@ export class Model {
     }
     this.entries.push(...draft.entries);
     this.events.push(...draft.events);
+    this.decisions.push(...draft.newDecisions);
+    for (const record of draft.changedRefunds.values()) this.transactions.set(record.id, { ...record });
     return outcomes;
   }
 
   /** Everything but the number of a block, which depends on how commands are put together. */
   state() {
     const transactions = [...this.transactions.values()].map((record) => ({ ...record, createdBlock: null }));
-    const { accounts, steps, holds, entries, events } = this;
-    return structuredClone({ accounts, transactions, steps, holds, entries, events });
+    const { accounts, steps, holds, entries, events, decisions } = this;
+    return structuredClone({ accounts, transactions, steps, holds, entries, events, decisions });
   }
 }
 
@@ -115,7 +127,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       to: fc.constantFrom(...ACCOUNTS),
     }),
   },
-  fc.record({ kind: stay('release' as const), facts, step: stay('end'), holdStep, reason: stay('given back') }),
+  fc.record({
+    kind: stay('release' as const),
+    facts,
+    step: stay('end'),
+    holdStep,
+    status: fc.constantFrom('cancelled' as const, 'rejected' as const),
+    reason: stay('given back'),
+  }),
   fc.record({ kind: stay('tombstone' as const), transactionId: fc.constantFrom(...IDS), step }),
   fc.record({
     kind: fc.constantFrom('freeze' as const, 'unfreeze' as const, 'close' as const, 'reopen' as const),
