@@ -1,0 +1,116 @@
+import { WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import {
+  bankAccountWorkflowId,
+  cancelUpdate,
+  creditWorkflowId,
+  newsSignal,
+  ownerWorkflowId,
+  paymentWorkflowTypes,
+  type CancelAnswer,
+  type PaymentSettings,
+} from '../contracts/payments';
+import { retrySignal, TASK_QUEUE } from '../contracts/transfers';
+import type { Logger } from '../ledger/log';
+import { paymentStartOptions, type StartedPayment } from '../workflows/start-options';
+import { withDeadline } from './deadline';
+
+const CALL_DEADLINE_MS = 2_000;
+/** How long a cancel may wait for its answer. */
+const CANCEL_DEADLINE_MS = 10_000;
+
+/**
+ * The workflows that own payments, as other processes reach them. What they act on is in Postgres already, and the sweep
+ * looks after it too: so a Temporal that doesn't answer is logged, and keeps nobody from being told what is true.
+ */
+export class Owners {
+  constructor(
+    private readonly client: Client,
+    private readonly settings: PaymentSettings,
+    private readonly log: Logger,
+  ) {}
+
+  /** Starts it, unless it runs. */
+  start(payment: StartedPayment): Promise<boolean> {
+    return this.quietly('start', payment.id, async () => {
+      await this.client.workflow.start(payment.type, this.startOptions(payment));
+    });
+  }
+
+  /** Something about it is new in Postgres. A workflow that has ended looks at it in another run. */
+  news(payment: StartedPayment): Promise<boolean> {
+    return this.quietly('tell', payment.id, () => this.signal(payment, newsSignal.name));
+  }
+
+  retry(payment: StartedPayment): Promise<boolean> {
+    return this.quietly('retry', payment.id, () => this.signal(payment, retrySignal.name));
+  }
+
+  /** Undoes it if that is still possible, and says so; `under_way` when the answer takes longer than a person waits. */
+  async cancel(payment: StartedPayment): Promise<CancelAnswer> {
+    const startWorkflowOperation = new WithStartWorkflowOperation(payment.type, {
+      ...this.startOptions(payment),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+    try {
+      return await withDeadline(this.client.connection, CANCEL_DEADLINE_MS, () =>
+        this.client.workflow.executeUpdateWithStart(cancelUpdate, { startWorkflowOperation }),
+      );
+    } catch (err) {
+      this.log.warn({ err, transactionId: payment.id }, 'a cancel had no answer in time');
+      return 'under_way';
+    }
+  }
+
+  /** Returns when it has ended, or after so long. */
+  async waitFor({ type, id }: StartedPayment, forMs: number): Promise<void> {
+    const handle = this.client.workflow.getHandle(ownerWorkflowId(type, id));
+    await withDeadline(this.client.connection, forMs, () => handle.result()).catch(() => undefined);
+  }
+
+  /** Books an incoming credit, from its event in the shard's inbox. */
+  credit(shard: number, eventId: string, creditId: string): Promise<boolean> {
+    return this.quietly('start', creditId, async () => {
+      await this.client.workflow.start(paymentWorkflowTypes.credit, {
+        workflowId: creditWorkflowId(creditId),
+        taskQueue: TASK_QUEUE,
+        args: [{ shard, eventId }],
+        staticSummary: 'Money paid into a virtual account',
+      });
+    });
+  }
+
+  /** Has the bank check an account before its first use. */
+  checkBankAccount(id: string, forMs: number): Promise<boolean> {
+    return this.quietly('check', id, async () => {
+      const workflowId = bankAccountWorkflowId(id);
+      const options = { workflowId, taskQueue: TASK_QUEUE, args: [{ id }], staticSummary: 'Check a bank account' };
+      await this.client.workflow.start(paymentWorkflowTypes.bankAccount, options);
+      const handle = this.client.workflow.getHandle(workflowId);
+      await withDeadline(this.client.connection, forMs, () => handle.result()).catch(() => undefined);
+    });
+  }
+
+  private async signal(payment: StartedPayment, signal: string): Promise<void> {
+    await this.client.workflow.signalWithStart(payment.type, { ...this.startOptions(payment), signal, signalArgs: [] });
+  }
+
+  private startOptions(payment: StartedPayment) {
+    return {
+      ...paymentStartOptions(payment),
+      workflowId: ownerWorkflowId(payment.type, payment.id),
+      taskQueue: TASK_QUEUE,
+      args: [{ id: payment.id, settings: this.settings }],
+    };
+  }
+
+  private async quietly(what: string, id: string, call: () => Promise<void>): Promise<boolean> {
+    try {
+      await withDeadline(this.client.connection, CALL_DEADLINE_MS, call);
+      return true;
+    } catch (err) {
+      if (err instanceof WorkflowExecutionAlreadyStartedError) return false;
+      this.log.warn({ err, transactionId: id }, `could not ${what} a workflow at once; the sweep goes on with it`);
+      return false;
+    }
+  }
+}
