@@ -146,5 +146,12 @@ export default defineConfig(
       ...restrict(['workflows', 'activities', 'api', 'worker', 'cli'].map(folder), 'The books know no caller.'),
     ],
   ),
+  boundary(
+    ['bank'],
+    restrict(
+      ['contracts', 'ledger', 'users', 'workflows', 'activities', 'api', 'worker', 'migrations', 'cli'].map(folder),
+      'The bank is somebody else: a rail turns its words into ours, and neither knows anything of Holdfast.',
+    ),
+  ),
   boundary(['activities'], restrict([folder('api'), folder('cli')], 'Activities are given what they need.')),
 );

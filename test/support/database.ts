@@ -11,6 +11,14 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** Empty, and for its owner alone, as the bank's is. */
+export async function emptyDatabase(): Promise<Omit<TestDatabase, 'appUrl'>> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const ownerUrl = urlOf('HOLDFAST_TEST_OWNER_URL_TEMPLATE', name);
+  await asAdmin((admin) => admin.query(`create database ${name} owner ${new URL(ownerUrl).username}`));
+  return { name, ownerUrl, drop: () => asAdmin((admin) => dropUnused(admin, name)) };
+}
+
 const LEAK_CHECK_MS = 3_000;
 
 /** A database of one's own, as migrated: a copy of the template, which takes a moment instead of a migration. */
