@@ -1,4 +1,4 @@
-import { isFinal } from '../contracts/statuses';
+import { isFinal, type TransactionType } from '../contracts/statuses';
 import { Draft, outcomeOf, type Account, type Books, type TransactionRecord } from './books';
 import type { Command, Outcome, TransactionFacts } from './commands';
 import { takeDecision } from './deciding';
@@ -69,6 +69,23 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
   return outcomeOf(record, known !== undefined);
 }
 
+type Moving = 'transfer' | 'credit' | 'hold';
+
+/** What each type's money is moved by, and by nothing else: only a transfer knows what a refund may give back. */
+const MOVED_BY: Record<TransactionType, readonly Moving[]> = {
+  transfer: ['transfer', 'hold'],
+  opening: ['transfer'],
+  deposit: ['credit'],
+  withdrawal: ['hold'],
+  refund: ['transfer'],
+  reversal: ['credit'],
+  adjustment: ['transfer'],
+};
+
+function isMoving(kind: Command['kind']): kind is Moving {
+  return kind === 'transfer' || kind === 'credit' || kind === 'hold';
+}
+
 /** A transaction has one hold at most, and what it reserved only its own capture or release may end. */
 function isPossible(
   draft: Draft,
@@ -77,6 +94,7 @@ function isPossible(
   source: Account,
 ): boolean {
   const { id, type } = command.facts;
+  if (isMoving(command.kind) && !MOVED_BY[type].includes(command.kind)) return false;
   switch (command.kind) {
     case 'transfer':
       // Staff's word alone moves nobody's money: it was written down, and approved where that was needed.

@@ -51,8 +51,9 @@ test('an empty database is brought up to date, and running it again changes noth
 });
 
 test('two processes that migrate at once take turns, and each migration runs once', async () => {
+  const pending = await pendingMigrations(ownerUrl);
   const results = await Promise.all([migrate(), migrate()]);
-  expect(results.flatMap(({ applied }) => applied)).toEqual([LATEST_MIGRATION]);
+  expect(results.flatMap(({ applied }) => applied)).toEqual(pending);
   expect(await pendingMigrations(ownerUrl)).toEqual([]);
 });
 

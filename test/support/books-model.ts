@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { TransactionType } from '../../contracts/statuses';
 import type {
   Account,
   BooksEvent,
@@ -12,11 +13,13 @@ import type { Command, Outcome, StepOutcome, TransactionFacts } from '../../ledg
 import { decide } from '../../ledger/decide';
 
 const AT = new Date('2026-01-01T00:00:00Z');
-const BANK = { SGD: 'ac_0_@bank.SGD', JPY: 'ac_0_@bank.JPY' };
+export const BANK = { SGD: 'ac_0_@bank.SGD', JPY: 'ac_0_@bank.JPY' };
+export const SUSPENSE = { SGD: 'ac_0_@suspense.SGD', JPY: 'ac_0_@suspense.JPY' };
 const USERS = ['ac_0_a.SGD', 'ac_0_b.SGD', 'ac_0_c.SGD', 'ac_0_a.JPY', 'ac_0_b.JPY'];
-const ACCOUNTS = [...USERS, ...Object.values(BANK)];
+const ACCOUNTS = [...USERS, ...Object.values(BANK), ...Object.values(SUSPENSE)];
+const [A, B] = ['ac_0_a.SGD', 'ac_0_b.SGD'] as const;
 const IDS = ['tx_0_1', 'tx_0_2', 'tx_0_3', 'tx_0_4', 'tx_0_5'];
-const STEPS = ['hold', 'end', 'other'];
+const STEPS = ['hold', 'end', 'other', 'release'];
 const currencyOf = (account: string) => account.slice(-3);
 
 /** The books as maps: carries what each decision writes, as the poster would, to the next. */
@@ -29,6 +32,8 @@ export class Model {
   readonly events: BooksEvent[] = [];
   readonly decisions: DecisionRecord[] = [];
   opened: NewTransaction[] = [];
+  /** Refunds, and what each is to give back. */
+  private readonly refunds = new Map<string, string>();
   private block = 0n;
 
   constructor() {
@@ -58,6 +63,7 @@ export class Model {
     // As the poster does, which writes nothing at all then.
     if (draft.isEmpty) return outcomes;
     this.block += 1n;
+    for (const { facts } of this.opened) if (facts.type === 'refund') this.refunds.set(facts.id, facts.linkedTo!);
     for (const account of draft.changedAccounts.values()) this.accounts.set(account.id, { ...account });
     for (const { record } of this.opened) this.transactions.set(record.id, { ...record });
     for (const record of draft.changedTransactions.values()) this.transactions.set(record.id, { ...record });
@@ -74,6 +80,9 @@ export class Model {
     return outcomes;
   }
 
+  readonly refundsOf = (id: string): TransactionRecord[] =>
+    [...this.transactions.values()].filter((each) => each.status === 'completed' && this.refunds.get(each.id) === id);
+
   /** Everything but the number of a block, which depends on how commands are put together. */
   state() {
     const transactions = [...this.transactions.values()].map((record) => ({ ...record, createdBlock: null }));
@@ -82,33 +91,81 @@ export class Model {
   }
 }
 
+type Currency = keyof typeof BANK;
+
+/** From and to of each type; a few that make no sense are among them. */
+function sidesOf(type: TransactionType, currency: Currency): fc.Arbitrary<{ from: string; to?: string }> {
+  const mine = ACCOUNTS.filter((id) => currencyOf(id) === currency);
+  const user = fc.constantFrom(...mine.filter((id) => !id.includes('@')));
+  const [bank, suspense] = [fc.constant(BANK[currency]), fc.constant(SUSPENSE[currency])];
+  const anywhere = fc.constantFrom(...mine, undefined, 'ac_1_elsewhere.SGD', currency === 'SGD' ? 'ac_0_a.JPY' : A);
+  switch (type) {
+    case 'deposit':
+    case 'reversal':
+      return fc.record({ from: bank, to: fc.oneof({ weight: 3, arbitrary: user }, anywhere) });
+    case 'withdrawal':
+      return fc.record({ from: user, to: bank });
+    case 'adjustment':
+      return fc.oneof(fc.record({ from: user, to: suspense }), fc.record({ from: suspense, to: user }));
+    default:
+      return fc.record({ from: fc.constantFrom(...mine), to: anywhere });
+  }
+}
+
+const TYPES = ['transfer', 'transfer', 'deposit', 'withdrawal', 'reversal', 'adjustment'] as const;
+
 /** The same id and hash always come with the same facts: that is what the hash is for. */
 const facts: fc.Arbitrary<TransactionFacts> = fc
-  .record({ id: fc.constantFrom(...IDS), variant: fc.constantFrom('h', 'h', 'h', 'g') })
-  .chain(({ id, variant }) => {
-    const seed = IDS.indexOf(id) + (variant === 'g' ? 2 : 0);
-    const from = ACCOUNTS[(seed * 3) % ACCOUNTS.length]!;
-    const tos = [
-      ...ACCOUNTS.filter((to) => to !== from && currencyOf(to) === currencyOf(from)),
-      undefined,
-      'ac_1_elsewhere.SGD',
-      from,
-    ];
-    const amounts = [1n, 4n, 10n, 11n];
-    return fc.record({ to: fc.constantFrom(...tos), amountMinor: fc.constantFrom(...amounts) }).map((rest) => {
-      const hash = `${variant} ${rest.to} ${rest.amountMinor}`;
-      return { id, type: 'transfer' as const, actorId: 'us_0_a', hash, from, currency: currencyOf(from), ...rest };
+  .record({
+    type: fc.constantFrom(...TYPES),
+    currency: fc.constantFrom('SGD' as const, 'SGD' as const, 'JPY' as const),
+    variant: fc.constantFrom('h', 'h', 'h', 'g'),
+  })
+  .chain(({ type, currency, variant }) => {
+    const rest = fc.record({
+      id: fc.constantFrom(...IDS),
+      sides: sidesOf(type, currency),
+      amountMinor: fc.constantFrom(1n, 4n, 10n, 11n),
+    });
+    return rest.map(({ id, sides, amountMinor }) => {
+      const hash = [variant, type, sides.from, sides.to, amountMinor].join(' ');
+      return { id, type, actorId: 'us_0_a', hash, amountMinor, currency, ...sides };
     });
   });
+
+/** Two refunds that may fit together, and one that may not. */
+function refundsOf(original: TransactionFacts): TransactionFacts[] {
+  const { id, from, to, amountMinor, currency } = original;
+  if (to === undefined || !ACCOUNTS.includes(to) || currencyOf(to) !== currency) return [];
+  return [amountMinor, (amountMinor + 1n) / 2n, 1n].map((amount, n) => ({
+    id: `${id}_refund_${n}`,
+    type: 'refund',
+    actorId: 'us_0_b',
+    hash: `${original.hash} ${n}`,
+    from: to,
+    to: from,
+    amountMinor: amount,
+    currency,
+    linkedTo: id,
+  }));
+}
 
 export const owner = 'workflow';
 const step = fc.constantFrom(...STEPS);
 const holdStep = fc.constantFrom('hold', 'hold', 'other');
 const stay = <T>(value: T) => fc.constant(value);
+const status = fc.constantFrom(undefined, 'pending' as const, 'awaiting_approval' as const);
+/** What the bank moved: mostly what was asked for. */
+const movedMinor = fc.constantFrom(undefined, undefined, 0n, 3n, 4n, 10n, 12n);
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: stay('transfer' as const), facts }),
-  fc.record({ kind: stay('pend' as const), facts, owner: stay(owner) }),
-  fc.record({ kind: stay('cancel' as const), facts, reason: stay('asked') }),
+  fc.record({ kind: stay('pend' as const), facts, owner: stay(owner), status }),
+  fc.record({ kind: stay('cancel' as const), facts, reason: stay('asked'), movedMinor }),
+  fc.record({ kind: stay('resume' as const), facts }),
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: stay('credit' as const), facts, movedMinor }),
+  },
   fc.record({
     kind: stay('attention' as const),
     facts,
@@ -116,7 +173,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     reason: fc.constantFrom('stuck', 'lost'),
     lastError: stay('oh'),
   }),
-  { weight: 3, arbitrary: fc.record({ kind: stay('hold' as const), facts, step: holdStep, owner: stay(owner) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: stay('hold' as const), facts, step: holdStep, owner: stay(owner), status }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -124,7 +184,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       facts,
       step: stay('end'),
       holdStep,
-      to: fc.constantFrom(...ACCOUNTS),
+      to: fc.constantFrom(...ACCOUNTS, BANK.SGD, BANK.SGD),
+      movedMinor,
     }),
   },
   fc.record({
@@ -134,7 +195,21 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     holdStep,
     status: fc.constantFrom('cancelled' as const, 'rejected' as const),
     reason: stay('given back'),
+    onlyWhile: fc.constantFrom(undefined, undefined, 'awaiting_approval' as const),
+    movedMinor,
   }),
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: stay('decision' as const),
+      id: fc.constantFrom('d1', 'd2', 'd3', 'd4', 'd5', 'd6'),
+      transactionId: fc.constantFrom(...IDS),
+      decision: fc.constantFrom('approve', 'approve', 'resolve', 'resolve', 'resolve', 'reject', 'retry', 'cancel'),
+      actorId: fc.constantFrom('us_0_a', 'us_0_b', 'us_0_c'),
+      role: stay('ops'),
+      outcome: fc.constantFrom('completed' as const, 'cancelled' as const),
+    }),
+  },
   fc.record({ kind: stay('tombstone' as const), transactionId: fc.constantFrom(...IDS), step }),
   fc.record({
     kind: fc.constantFrom('freeze' as const, 'unfreeze' as const, 'close' as const, 'reopen' as const),
@@ -144,22 +219,28 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 /** Few different facts, so that commands meet each other's transactions often. */
-export const commands = fc.array(facts, { minLength: 1, maxLength: 3 }).chain((few) =>
-  fc.array(
-    fc.tuple(command, fc.nat(4)).map(([each, pick]) => {
-      const chosen = few[pick];
-      return chosen && 'facts' in each ? { ...each, facts: chosen } : each;
+export const commands = fc.array(facts, { minLength: 1, maxLength: 3 }).chain((few) => {
+  const family = [...few, ...few, ...few.flatMap(refundsOf)];
+  return fc.array(
+    fc.tuple(command, fc.nat(family.length + 1)).map(([each, pick]): Command => {
+      const chosen = family[pick];
+      if (!chosen) return each;
+      if (each.kind === 'decision') return { ...each, transactionId: chosen.id };
+      return 'facts' in each ? { ...each, facts: chosen } : each;
     }),
     { maxLength: 24 },
-  ),
-);
+  );
+});
 
 const fixed = (id: string, from: string, to: string, amountMinor: bigint): TransactionFacts => {
   return { id, type: 'transfer', actorId: 'us_0_a', hash: id, from, to, amountMinor, currency: currencyOf(from) };
 };
-const [A, B] = ['ac_0_a.SGD', 'ac_0_b.SGD'] as const;
 const paid = fixed('tx_0_2', B, A, 4n);
 const heldBy = (name: string): Command => ({ kind: 'hold', facts: paid, step: name, owner });
+function resolvedBy(actorId: string, id: string) {
+  const asked = { kind: 'decision', decision: 'resolve', outcome: 'completed', role: 'ops' } as const;
+  return { ...asked, id, transactionId: paid.id, actorId };
+}
 
 /** What chance meets too seldom. */
 export const examples: Record<string, Command[]> = {
@@ -175,5 +256,21 @@ export const examples: Record<string, Command[]> = {
     { kind: 'capture', facts: paid, step: 'end', holdStep: 'hold', to: A },
   ],
   'a hold that fits, and one that does not': [heldBy('hold'), heldBy('other'), heldBy('third')],
+  'two refunds of one transfer': [
+    { kind: 'transfer', facts: paid },
+    ...refundsOf(paid).map((each): Command => ({ kind: 'transfer', facts: each })),
+  ],
+  'two people who resolve what a third asked for': [
+    { kind: 'attention', facts: paid, owner, reason: 'stuck', lastError: 'oh' },
+    resolvedBy('us_0_b', 'd1'),
+    resolvedBy('us_0_b', 'd2'),
+    resolvedBy('us_0_c', 'd3'),
+  ],
+  'a hold that waits for approval, and one who gives it': [
+    { ...heldBy('hold'), status: 'awaiting_approval' } as Command,
+    { kind: 'capture', facts: paid, step: 'end', holdStep: 'hold', to: BANK.SGD },
+    { ...resolvedBy('us_0_b', 'd1'), decision: 'approve' },
+    { kind: 'capture', facts: paid, step: 'end', holdStep: 'hold', to: BANK.SGD, movedMinor: 3n },
+  ],
   'a forbidden hold': [{ kind: 'tombstone', transactionId: paid.id, step: 'hold' }, heldBy('hold')],
 };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { isFinal } from '../../contracts/statuses';
+import { DECISION_EVENT_KINDS, eventOfDecision } from '../../ledger/books';
 import type { Command, Outcome } from '../../ledger/commands';
 import { commands, examples, Model, owner } from '../support/books-model';
 
@@ -16,6 +17,10 @@ function always(look: (model: Model, command: Command, outcome: Outcome, before:
     }),
     { numRuns: 200, examples: Object.values(examples).map((all): [Command[]] => [all]) },
   );
+}
+
+function isFinalIn({ transactions }: ReturnType<Model['state']>, id: string): boolean {
+  return transactions.some((record) => record.id === id && isFinal(record.status));
 }
 
 describe('whatever is asked of the books', () => {
@@ -70,11 +75,83 @@ describe('whatever is asked of the books', () => {
     });
   });
 
-  test('a completed transaction has two entries and any other has none', () => {
+  test('a completed transaction moved its amount from its source, and no other moved anything of a user’s', () => {
     always(({ transactions, entries }) => {
-      for (const { id, status } of transactions.values()) {
-        expect(entries.filter((entry) => entry.transactionId === id)).toHaveLength(status === 'completed' ? 2 : 0);
+      for (const { id, status, from, amountMinor } of transactions.values()) {
+        const mine = entries.filter((entry) => entry.transactionId === id);
+        const asked = status === 'completed' ? mine.splice(0, 2) : [];
+        if (status === 'completed') {
+          expect(asked).toMatchObject([{ accountId: from, amountMinor: -amountMinor }, { amountMinor }]);
+        }
+        if (!isFinal(status)) expect(mine).toEqual([]);
+        // What else there is the bank moved for nobody.
+        expect(mine.filter(({ accountId }) => !/@(bank|suspense)/.test(accountId))).toEqual([]);
+        expect([0, 2]).toContain(mine.length);
       }
+    });
+  });
+
+  test('the bank’s side moves by what the bank moved, to the cent, whatever was asked for', () => {
+    const bankOf = (model: Pick<Model, 'accounts'>, currency: string) =>
+      model.accounts.get(`ac_0_@bank.${currency}`)!.balance;
+    always((model, asked, outcome, before) => {
+      if (!('movedMinor' in asked) || asked.movedMinor === undefined) return;
+      if (outcome.kind !== 'transaction' || (outcome.replayed && isFinalIn(before(), outcome.id))) return;
+      const outOfBank = asked.kind === 'credit' || asked.kind === 'cancel';
+      const { currency } = asked.facts;
+      const moved = bankOf(model, currency) - bankOf(before(), currency);
+      expect(moved).toBe(outOfBank ? -asked.movedMinor : asked.movedMinor);
+    });
+  });
+
+  test('refunds give back no more than was transferred, and the original knows how much', () => {
+    always(({ transactions, refundsOf }) => {
+      for (const { id, refundedMinor, amountMinor } of transactions.values()) {
+        const given = refundsOf(id).reduce((sum, refund) => sum + refund.amountMinor, 0n);
+        expect(refundedMinor).toBe(given);
+        expect(given).toBeLessThanOrEqual(amountMinor);
+      }
+    });
+  });
+
+  test('what awaits approval moves nothing, and goes on only by the word of somebody who did not ask for it', () => {
+    always((model, asked, _outcome, before) => {
+      for (const { id, status, actorId } of before().transactions) {
+        const now = model.transactions.get(id)!.status;
+        if (status !== 'awaiting_approval' || now === status) continue;
+        expect(['pending', 'cancelled', 'rejected']).toContain(now);
+        if (now === 'pending') expect(asked).toMatchObject({ decision: 'approve', transactionId: id });
+        if (asked.kind === 'decision') expect(asked.actorId).not.toBe(actorId);
+      }
+    });
+  });
+
+  test('a resolution is the word of two people who did not ask for the transaction', () => {
+    always(({ transactions, decisions }) => {
+      for (const each of decisions.filter(({ kind }) => kind === 'resolve')) {
+        expect(each.actorId).not.toBe(transactions.get(each.transactionId)!.actorId);
+        if (each.state === 'proposed') continue;
+        const mine = decisions.filter(({ transactionId }) => transactionId === each.transactionId);
+        const first = mine[mine.indexOf(each) - 1]!;
+        expect(first).toMatchObject({ kind: 'resolve', state: 'proposed', outcome: each.outcome });
+        expect(first.actorId).not.toBe(each.actorId);
+      }
+    });
+  });
+
+  test('a decision never changes, and the chain tells of each', () => {
+    always(({ decisions, events }, _asked, _outcome, before) => {
+      expect(decisions.slice(0, before().decisions.length)).toEqual(before().decisions);
+      const told = events.filter(({ kind }) => DECISION_EVENT_KINDS.some((each) => each === kind));
+      const wanted = decisions.map((each) => ({ ...eventOfDecision(each), subjectId: each.transactionId }));
+      expect(told.map((event) => ({ ...event, detail: JSON.parse(event.detail) as object }))).toEqual(wanted);
+    });
+  });
+
+  test('a hold ends once', () => {
+    always(({ holds }, _asked, _outcome, before) => {
+      for (const [key, { status }] of before().holds)
+        if (status !== 'held') expect(holds.get(key)!.status).toBe(status);
     });
   });
 
@@ -113,7 +190,9 @@ describe('whatever is asked of the books', () => {
   test('a final status never changes, nor does its reason', () => {
     always((model, _asked, _outcome, before) => {
       for (const record of before().transactions.filter(({ status }) => isFinal(status))) {
-        expect({ ...model.transactions.get(record.id), createdBlock: null }).toEqual(record);
+        const { refundedMinor } = model.transactions.get(record.id)!;
+        expect({ ...model.transactions.get(record.id), createdBlock: null }).toEqual({ ...record, refundedMinor });
+        expect(refundedMinor).toBeGreaterThanOrEqual(record.refundedMinor);
       }
     });
   });
