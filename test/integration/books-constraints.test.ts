@@ -7,6 +7,12 @@ beforeAll(async () => {
   books = await TestBooks.create(2);
   const [a] = books.wallets as [string];
   await books.poster.post([{ kind: 'hold', facts: books.facts(a, a, 1n), step: 'hold', owner: 'test' }]);
+  const facts = books.facts(a, a, 1n);
+  const decision = { id: 'd', transactionId: facts.id, decision: 'approve', actorId: 'us_0_b', role: 'ops' } as const;
+  await books.poster.post([
+    { kind: 'pend', facts, owner: 'test', status: 'awaiting_approval' },
+    { kind: 'decision', ...decision },
+  ]);
   app = new pg.Client({ connectionString: books.database.appUrl });
   await app.connect();
 });
@@ -20,7 +26,7 @@ const CHECK = '23514';
 const UNIQUE = '23505';
 
 describe('the application’s role, whatever its code does,', () => {
-  test.each(['entries', 'events', 'blocks', 'steps'])('can only add to %s', async (table) => {
+  test.each(['entries', 'events', 'blocks', 'steps', 'decisions'])('can only add to %s', async (table) => {
     const { rows } = await app.query<{ name: string }>(
       'select column_name as name from information_schema.columns where table_name = $1',
       [table],
@@ -41,7 +47,7 @@ describe('the application’s role, whatever its code does,', () => {
     },
   );
 
-  test.each(['amount', 'from_account', 'to_account', 'command_hash', 'message_sealed', 'created_block'])(
+  test.each(['amount', 'from_account', 'to_account', 'command_hash', 'message_sealed', 'created_block', 'linked_to'])(
     'can not change the %s of a transaction',
     async (column) => {
       await expect(app.query(`update transactions set ${column} = ${column}`)).rejects.toMatchObject(DENIED);
@@ -91,7 +97,7 @@ describe('the database itself', () => {
     }
   });
 
-  test.each(['transactions', 'steps', 'holds', 'blocks', 'accounts', 'users', 'events'])(
+  test.each(['transactions', 'steps', 'holds', 'blocks', 'accounts', 'users', 'events', 'decisions'])(
     'refuses a second row of the same id in %s',
     async (table) => {
       const again = app.query(`insert into ${table} select * from ${table}`);

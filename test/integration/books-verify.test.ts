@@ -1,5 +1,8 @@
+import { systemAccountId } from '../../contracts/ids';
 import { verifyShard } from '../../ledger/verify';
-import { TestBooks } from '../support/books';
+import { BANK, TestBooks } from '../support/books';
+
+const SUSPENSE = systemAccountId(0, '@suspense', 'SGD');
 
 let books: TestBooks;
 const findings = async () => (await verifyShard(books.shards.shard(0).db)).findings;
@@ -11,14 +14,29 @@ beforeAll(async () => {
   await books.poster.post([books.transfer(a, b, 999_00n)]);
   await books.poster.post([{ kind: 'hold', facts: books.facts(c, a, 3_00n), step: 'hold', owner: 'test' }]);
   await books.poster.post([{ kind: 'freeze', accountId: c, actorId: 'us_0_a' }]);
+  const paid = books.facts(a, b, 2_00n);
+  const refund = { ...books.facts(b, a, 50n), type: 'refund' as const, linkedTo: paid.id };
+  const deposit = { ...books.facts(BANK, a, 1_00n), type: 'deposit' as const };
+  const adjusted = { ...books.facts(SUSPENSE, a, 1n), type: 'adjustment' as const };
+  const approval = { transactionId: adjusted.id, decision: 'approve', actorId: 'us_0_b', role: 'ops' } as const;
+  await books.poster.post([
+    { kind: 'transfer', facts: paid },
+    { kind: 'transfer', facts: refund },
+    { kind: 'credit', facts: deposit, movedMinor: 1_20n },
+    { kind: 'pend', facts: adjusted, owner: 'test', status: 'awaiting_approval' },
+    { kind: 'decision', id: 'd', ...approval },
+  ]);
 });
 afterAll(() => books?.close());
 
 test('books that nobody touched verify, all of their blocks and entries', async () => {
-  expect(await verifyShard(books.shards.shard(0).db)).toEqual({ blocks: 5, entries: 10, findings: [] });
+  expect(await verifyShard(books.shards.shard(0).db)).toEqual({ blocks: 6, entries: 18, findings: [] });
 });
 
-/** Block 2 moved money twice; 3 refused; 4 holds; 5 froze a wallet. */
+const ENDED = `update transactions set status = 'cancelled', final_block = 4, completed_at = created_at
+  where created_block = 4`;
+
+/** Block 2 moved money twice; 3 refused; 4 holds; 5 froze a wallet; 6 refunds, credits and approves. */
 const TAMPERINGS: [string, string, string, string][] = [
   ['an entry’s amount', 'update entries set amount = amount - 1 where block = 2 and index = 0', 'hash', 'block 2'],
   ['one side of a move', 'update entries set amount = amount - 1 where block = 2 and index = 0', 'zero_sum', 'block 2'],
@@ -51,8 +69,24 @@ const TAMPERINGS: [string, string, string, string][] = [
   ['what a wallet has held', `update accounts set held = 1 where held = 300`, 'held', 'ac_'],
   ['a hold let go', `update holds set status = 'released'`, 'held', 'ac_'],
   ['a wallet thawed', `update accounts set status = 'open' where status = 'frozen'`, 'account_status', 'ac_'],
+  ['what was given back', 'update transactions set refunded = 1 where refunded = 50', 'refunded', 'tx_'],
+  ['a refund denied', `update transactions set status = 'cancelled' where type = 'refund'`, 'refunded', 'tx_'],
+  ['what a refund is of', 'update transactions set linked_to = id where linked_to is not null', 'hash', 'block 6'],
+  ['the bank’s account of a deposit', `update transactions set bank_account_id = 'x'`, 'hash', 'block 6'],
+  ['what the bank moved', `update entries set amount = sign(amount) where abs(amount) = 20`, 'hash', 'block 6'],
+  ['who it moved it to', `update entries set account_id = '${SUSPENSE}' where amount = -20`, 'move', 'tx_'],
+  ['a decision taken away', 'delete from decisions', 'decision', 'tx_'],
+  ['who decided', `update decisions set actor_id = 'us_0_x'`, 'decision', 'tx_'],
+  ['what was decided', `update decisions set kind = 'reject'`, 'decision', 'tx_'],
+  [
+    'a decision nobody made',
+    `insert into decisions select 'e', transaction_id, kind, actor_id, role, outcome, note_sealed, state, block, 1 from decisions`,
+    'decision',
+    'tx_',
+  ],
+  ['a hold whose transaction has ended', ENDED, 'held', 'ac_'],
   ['a block taken away', 'delete from blocks where number = 3', 'gap', 'block 4'],
-  ['the last block taken away', 'delete from blocks where number = 5', 'head', 'chain_head'],
+  ['the last block taken away', 'delete from blocks where number = 6', 'head', 'chain_head'],
   ['a block’s hash', `update blocks set hash = sha256('x') where number = 3`, 'link', 'block 4'],
   ['a block’s link', `update blocks set previous_hash = sha256('x') where number = 3`, 'link', 'block 3'],
   ['a block’s time', `update blocks set at = '2001-01-01' where number = 3`, 'time', 'block 3'],
@@ -62,7 +96,7 @@ const TAMPERINGS: [string, string, string, string][] = [
 test.each(TAMPERINGS)(
   '%s, changed by the database’s owner, is found and named',
   async (_what, change, kind, subject) => {
-    const tables = ['entries', 'events', 'transactions', 'accounts', 'holds', 'blocks', 'chain_head'];
+    const tables = ['entries', 'events', 'transactions', 'accounts', 'holds', 'decisions', 'blocks', 'chain_head'];
     const copy = (from: string, to: string) => `create table ${to} as select * from ${from}`;
     for (const table of tables) await books.owner.query(copy(table, `kept_${table}`));
     try {
@@ -73,7 +107,7 @@ test.each(TAMPERINGS)(
     } finally {
       const { owner } = books;
       await owner.query(
-        'truncate entries, events, transactions, holds, blocks, chain_head, virtual_accounts, accounts',
+        'truncate entries, events, transactions, holds, decisions, blocks, chain_head, virtual_accounts, accounts',
       );
       const back = ['accounts', ...tables.filter((table) => table !== 'accounts' && table !== 'chain_head')];
       for (const table of back) await owner.query(`insert into ${table} select * from kept_${table}`);

@@ -1,5 +1,14 @@
 import { createHmac } from 'node:crypto';
-import { base32, commandHash, shardOfUsername, transactionId } from '../../ledger/identity';
+import {
+  base32,
+  commandHash,
+  derivedTransactionId,
+  shardOfUsername,
+  staffTransactionId,
+  transactionId,
+} from '../../ledger/identity';
+
+const STAFF = 'us_3_bbbbbbbbbbbbbbbbbbbbbbbbbb';
 
 // Fixed for ever: were any of these to change, no user and no retry would be found again. ids.test.ts has the plain cases.
 describe('what is derived from a name or a key never changes', () => {
@@ -18,6 +27,25 @@ describe('what is derived from a name or a key never changes', () => {
       'tx_3_vxmmlrixywo6k4teu5d5s7dud4',
       'tx_3_n5dd2ah2nqpdzkrwpst6tbqmai',
     ]);
+  });
+
+  test('the id of a transaction that nobody gave a key for, and of one that staff asked for', () => {
+    expect(derivedTransactionId(2, 'inbound', 'cr_1')).toBe('tx_2_vnbg65naulxi42cwb2zl6jy2ee');
+    expect(staffTransactionId(STAFF, 2, 'key')).toBe('tx_2_jghx6c6aby2qalyiqtbzdc2eay');
+  });
+
+  test('a command’s hash with what a transfer has not', () => {
+    const facts = {
+      type: 'refund',
+      from: 'nick.SGD',
+      to: 'yunus.SGD',
+      currency: 'SGD',
+      amountMinor: 1250n,
+      message: null,
+    };
+    expect(commandHash('key', { ...facts, linkedTo: 'tx_0_x' })).toBe('B9R40SImCgZ_jaMcTZry1T65p3-nVtMeRzEv0A38KUI');
+    const others = [{}, { linkedTo: 'tx_0_y' }, { bankAccount: 'tx_0_x' }, { reason: 'tx_0_x' }];
+    expect(new Set(others.map((each) => commandHash('key', { ...facts, ...each }))).size).toBe(4);
   });
 
   test('a command’s hash, with and without a message', () => {
@@ -44,5 +72,21 @@ describe('what is derived from a name or a key never changes', () => {
 describe('what must never be confused', () => {
   test('a text that is no user’s id makes no transaction id', () => {
     expect(() => transactionId('yunus', 'key')).toThrow(TypeError);
+    expect(() => staffTransactionId('yunus', 0, 'key')).toThrow(TypeError);
+  });
+
+  test('the same key of a customer, of staff, of staff on another shard, and what has no key', () => {
+    const ids = [
+      transactionId(STAFF, 'key'),
+      staffTransactionId(STAFF, 3, 'key'),
+      staffTransactionId(STAFF, 4, 'key').replace('tx_4', 'tx_3'),
+      derivedTransactionId(3, STAFF, 'key'),
+      derivedTransactionId(3, STAFF, '3', 'key'),
+    ];
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test('parts of an id that could be read in two ways are refused', () => {
+    expect(() => derivedTransactionId(0, 'a\0b')).toThrow(TypeError);
   });
 });
