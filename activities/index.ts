@@ -1,7 +1,12 @@
+import type { Rail } from '../bank/rail';
 import type { Client } from '@temporalio/client';
 import type { GroupPosts } from '../ledger/group-posts';
 import type { Logger } from '../ledger/log';
+import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
+import { bankActivities } from './bank';
+import { creditActivities } from './credits';
+import { paymentActivities } from './payments';
 import { sweepActivities } from './sweep';
 import { transferActivities } from './transfers';
 
@@ -10,11 +15,19 @@ export interface ActivityDeps {
   client: Client;
   log: Logger;
   groupPosts: GroupPosts;
+  rail: Rail;
+  sealer: Sealer;
 }
 
 /** Every side effect workflows may ask for; each is safe to run again. */
 export function createActivities(deps: ActivityDeps) {
-  return { ...transferActivities(deps), ...sweepActivities(deps) };
+  return {
+    ...transferActivities(deps),
+    ...paymentActivities(deps),
+    ...bankActivities(deps),
+    ...creditActivities(deps),
+    ...sweepActivities(deps),
+  };
 }
 
 export type Activities = ReturnType<typeof createActivities>;

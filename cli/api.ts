@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { once } from 'node:events';
+import { createHttpRail } from '../bank/http-rail';
 import { createActivities } from '../activities';
 import { createApp } from '../api/app';
 import { Lanes } from '../api/lane';
@@ -24,10 +25,12 @@ export async function runApi(config: Config): Promise<void> {
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, patienceMs: 3_000 });
   const temporal = await connectTemporal({ ...config.temporal, log });
   const { client, connection, namespace } = temporal;
+  const rail = createHttpRail(config.bank);
+  const sealer = createSealer(config.secrets.sealKeys);
   const groupPosts = new GroupPosts(shards, log);
   const postGroup = groupPosts.post.bind(groupPosts);
   const lanes = new Lanes({ client, shards, log, settings: config.lane, transfers: config.transfers, postGroup });
-  const activities = createActivities({ shards, client, log, groupPosts });
+  const activities = createActivities({ shards, client, log, groupPosts, rail, sealer });
   const worker = await createWorker({ ...temporal, taskQueue: LANE_TASK_QUEUE, activities });
   const working = worker.run();
 
@@ -35,7 +38,7 @@ export async function runApi(config: Config): Promise<void> {
   const app = createApp({
     shards,
     names: new Names(shards),
-    sealer: createSealer(config.secrets.sealKeys),
+    sealer,
     tokens: createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds }),
     log,
     lanes,

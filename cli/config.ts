@@ -1,5 +1,6 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
+import type { PaymentSettings } from '../contracts/payments';
 import { databaseUrls, sealKeys, secretText } from './settings-values';
 import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { temporalSettings } from './temporal-settings';
@@ -29,6 +30,8 @@ export interface Config {
   };
   lane: { deadlineMs: number; maxQueued: number; maxGroup: number; groupsInFlight: number };
   transfers: { attentionAfterMs: number; slowBeatMs: number; groupMaxAgeMs: number };
+  payments: PaymentSettings;
+  bank: { url: string; apiKey: string; webhookSecrets: string[]; callsPerSecond: number };
   sweep: { everyMs: number; youngMs: number };
   tokenTtlSeconds: number;
   logLevel: string;
@@ -61,6 +64,22 @@ const schema = z.object({
   HOLDFAST_GROUP_MAX_AGE_MS: milliseconds(600_000),
   HOLDFAST_SWEEP_EVERY_MS: milliseconds(30_000, 1_000), // Temporal's schedules count in seconds
   HOLDFAST_SWEEP_YOUNG_MS: milliseconds(15_000, 0),
+  HOLDFAST_BANK_POLL_FIRST_MS: milliseconds(2_000),
+  HOLDFAST_BANK_POLL_MAX_MS: milliseconds(300_000),
+  HOLDFAST_BANK_SETTLE_WITHIN_MS: integer({
+    min: 1,
+    max: 30 * 24 * HOUR_MS,
+    default: 24 * HOUR_MS,
+    unit: 'milliseconds',
+  }),
+  HOLDFAST_BANK_CALLS_PER_SECOND: integer({ min: 1, max: 100_000, default: 200 }),
+  HOLDFAST_APPROVAL_WITHIN_MS: integer({ min: 1, max: 30 * 24 * HOUR_MS, default: 24 * HOUR_MS, unit: 'milliseconds' }),
+  HOLDFAST_BANK_URL: z.url('must be the address of the bank.').default('http://127.0.0.1:3100'),
+  HOLDFAST_BANK_API_KEY: z.string().default('bank-demo-key'),
+  HOLDFAST_BANK_WEBHOOK_SECRETS: z
+    .string()
+    .default('bank-demo-secret')
+    .transform((text) => text.split(',')),
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
 });
@@ -104,6 +123,20 @@ export function loadConfig(env: Env): Config {
       attentionAfterMs: settings.HOLDFAST_ATTENTION_AFTER_MS,
       slowBeatMs: settings.HOLDFAST_SLOW_BEAT_MS,
       groupMaxAgeMs: settings.HOLDFAST_GROUP_MAX_AGE_MS,
+    },
+    payments: {
+      attentionAfterMs: settings.HOLDFAST_ATTENTION_AFTER_MS,
+      slowBeatMs: settings.HOLDFAST_SLOW_BEAT_MS,
+      pollFirstMs: settings.HOLDFAST_BANK_POLL_FIRST_MS,
+      pollMaxMs: settings.HOLDFAST_BANK_POLL_MAX_MS,
+      settleWithinMs: settings.HOLDFAST_BANK_SETTLE_WITHIN_MS,
+      approvalWithinMs: settings.HOLDFAST_APPROVAL_WITHIN_MS,
+    },
+    bank: {
+      url: settings.HOLDFAST_BANK_URL,
+      apiKey: settings.HOLDFAST_BANK_API_KEY,
+      webhookSecrets: settings.HOLDFAST_BANK_WEBHOOK_SECRETS,
+      callsPerSecond: settings.HOLDFAST_BANK_CALLS_PER_SECOND,
     },
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,

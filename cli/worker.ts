@@ -1,10 +1,12 @@
 import http from 'node:http';
+import { createHttpRail } from '../bank/http-rail';
 import { createActivities } from '../activities';
 import { createLog } from '../api/log';
 import { LANE_TASK_QUEUE, TASK_QUEUE } from '../contracts/transfers';
 import { GroupPosts } from '../ledger/group-posts';
+import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
-import { createWorker } from '../worker';
+import { createBankWorker, createWorker } from '../worker';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
@@ -15,7 +17,10 @@ export async function runWorker(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'worker' });
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log });
   const temporal = await connectTemporal({ ...config.temporal, log });
+  const sealer = createSealer(config.secrets.sealKeys);
   const activities = createActivities({
+    rail: createHttpRail(config.bank),
+    sealer,
     shards,
     client: temporal.client,
     log,
@@ -28,9 +33,10 @@ export async function runWorker(config: Config): Promise<void> {
   await ensureTemporal(temporal, sweep);
   const stopEnsuring = keepEnsuring(temporal, sweep, log);
 
-  const workers = await Promise.all(
-    [TASK_QUEUE, LANE_TASK_QUEUE].map((taskQueue) => createWorker({ ...temporal, taskQueue, activities })),
-  );
+  const workers = await Promise.all([
+    ...[TASK_QUEUE, LANE_TASK_QUEUE].map((taskQueue) => createWorker({ ...temporal, taskQueue, activities })),
+    createBankWorker({ ...temporal, activities, callsPerSecond: config.bank.callsPerSecond }),
+  ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
   const health = http.createServer((_req, res) => {
     const states = workers.map((worker) => worker.getState());

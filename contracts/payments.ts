@@ -3,7 +3,7 @@
  * activities say to each other. Workflows carry a transaction's id and nothing else of it: every step reads the facts
  * from Postgres, so that a reset, a restart or a second run does nothing twice.
  */
-import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { TransactionStatus, TransactionType } from './statuses';
 
 export interface PaymentSettings {
@@ -34,6 +34,8 @@ export type NextStep =
   | 'approval'
   /** Ask the bank to do it. */
   | 'send'
+  /** Have the bank forbid it, unless it is done. */
+  | 'void'
   /** The bank has it: wait for its word, or ask. */
   | 'settlement'
   /** Only a person can say how it goes on. */
@@ -54,16 +56,6 @@ export interface BankAnswer {
   reference: string;
   state: string;
   reason?: string;
-}
-
-export interface PaymentStatus {
-  id: string;
-  type: TransactionType;
-  status: TransactionStatus;
-  reason?: string;
-  lastError?: string;
-  since: string;
-  timeline: { at: string; what: string }[];
 }
 
 export type CancelAnswer = 'cancelled' | 'too_late' | 'under_way';
@@ -97,6 +89,5 @@ export const bankAccountWorkflowId = (id: string) => `bank-account/${id}`;
 
 /** Something about this transaction is new in Postgres: the bank's word, or a person's decision. */
 export const newsSignal = defineSignal('news');
-export const paymentStatusQuery = defineQuery<PaymentStatus>('status');
 /** Undo, and say whether that was still possible. The `cancel` signal means the same and gets no answer. */
 export const cancelUpdate = defineUpdate<CancelAnswer>('cancel');

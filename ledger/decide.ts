@@ -130,7 +130,7 @@ function apply(draft: Draft, record: TransactionRecord, source: Account, command
       return pend(draft, record, command);
     case 'cancel':
       if (command.movedMinor !== undefined) balanceBank(draft, record, -checked(command.movedMinor));
-      return draft.setStatus(record, 'cancelled', command.reason);
+      return draft.setStatus(record, command.status ?? 'cancelled', command.reason);
     case 'attention':
       return askForAttention(draft, record, command);
     case 'resume':

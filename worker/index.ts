@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { NativeConnection } from '@temporalio/worker';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../activities';
+import { BANK_TASK_QUEUE } from '../contracts/payments';
 
 /** Above the longest activity: what runs when a worker stops is let finish. */
 const GRACE = '20s';
@@ -27,6 +28,22 @@ export function createWorker({ connection, namespace, taskQueue, activities }: W
     maxConcurrentLocalActivityExecutions: 40,
     maxConcurrentActivityTaskExecutions: 40,
     maxCachedWorkflows: 500,
+  });
+}
+
+/**
+ * Calls to the bank, and nothing else. Their rate has a limit that holds over all workers together, so that an outage of
+ * the bank that ends doesn't become a storm.
+ */
+export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { callsPerSecond: number }): Promise<Worker> {
+  return Worker.create({
+    connection: parts.connection,
+    namespace: parts.namespace,
+    taskQueue: BANK_TASK_QUEUE,
+    activities: parts.activities,
+    shutdownGraceTime: GRACE,
+    maxConcurrentActivityTaskExecutions: 100,
+    maxTaskQueueActivitiesPerSecond: parts.callsPerSecond,
   });
 }
 

@@ -1,4 +1,9 @@
 /** Every workflow a worker serves, by the name it is started with. */
 export { transferGroup } from './transfer-group';
 export { transfer } from './transfer';
+export { deposit } from './deposit';
+export { withdrawal } from './withdrawal';
+export { adjustment } from './adjustment';
+export { credit } from './credit';
+export { bankAccount } from './bank-account';
 export { sweep } from './sweep';

@@ -1,4 +1,3 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import {
   ActivityCancellationType,
   CancellationScope,
@@ -7,7 +6,6 @@ import {
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
-  setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
   workflowInfo,
@@ -21,8 +19,9 @@ import {
   transferStatusQuery,
   type ItemOutcome,
   type TransferInput,
-  type TransferStatus,
 } from '../contracts/transfers';
+import { failureType, rootMessage } from './failures';
+import { Story } from './story';
 import { statusKey } from './start-options';
 
 const local = proxyLocalActivities<Activities>({
@@ -121,58 +120,5 @@ export async function transfer({ item, settings, ...before }: TransferInput): Pr
     await brief.recordAttention(item, reason, lastError).catch(() => {
       story.tell('Postgres could not be told; the next beat tries again');
     });
-  }
-}
-
-/** Around what went wrong are the activity that failed and the timeout that ended its retries. */
-function rootMessage(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? rootMessage(error.cause) : error.message;
-}
-
-function failureType(error: unknown): string | null | undefined {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
-}
-
-/** What people see of the workflow: the status query, and a readable timeline in its current details. */
-class Story {
-  readonly status: TransferStatus;
-
-  constructor(id: string) {
-    this.status = { id, status: 'pending', since: new Date().toISOString(), timeline: [] };
-    this.tell('started');
-  }
-
-  tell(what: string): void {
-    this.status.timeline.push({ at: new Date().toISOString(), what });
-    // A workflow may wait for days: what a person reads stays short.
-    if (this.status.timeline.length > 50) this.status.timeline.splice(1, 1);
-    this.show();
-  }
-
-  needAttention(reason: string, lastError: string): void {
-    if (this.status.status !== 'needs_attention') this.status.since = new Date().toISOString();
-    Object.assign(this.status, { status: 'needs_attention', reason, lastError });
-    this.tell(`needs attention: ${reason}`);
-  }
-
-  settle(status: ItemOutcome['status'], reason?: string): void {
-    this.status.status = status;
-    this.status.since = new Date().toISOString();
-    delete this.status.lastError;
-    if (reason === undefined) delete this.status.reason;
-    else this.status.reason = reason;
-    this.tell(status);
-    upsertSearchAttributes([{ key: statusKey, value: status }]);
-  }
-
-  private show(): void {
-    const { id, status, reason, lastError, timeline } = this.status;
-    const help =
-      status === 'needs_attention'
-        ? `\n\n**Last error:** ${lastError}\n\nSend the signal \`retry\` to try now, or \`cancel\` to undo; neither needs input.`
-        : '';
-    const lines = timeline.map(({ at, what }) => `- ${at} ${what}`).join('\n');
-    setCurrentDetails(`**${status}**${reason ? ` (${reason})` : ''} \`${id}\`${help}\n\n${lines}`);
   }
 }

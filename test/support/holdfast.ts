@@ -4,13 +4,16 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Worker } from '@temporalio/worker';
 import pino from 'pino';
 import { createActivities } from '../../activities';
+import { createHttpRail } from '../../bank/http-rail';
+import type { Rail } from '../../bank/rail';
+import { BANK_TASK_QUEUE, type PaymentSettings } from '../../contracts/payments';
 import { Lanes, type LaneSettings, type PostGroup } from '../../api/lane';
 import { LANE_TASK_QUEUE, TASK_QUEUE, transferWorkflowId, type TransferSettings } from '../../contracts/transfers';
 import { transactionId } from '../../ledger/identity';
 import { GroupPosts } from '../../ledger/group-posts';
 import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
-import { createWorker } from '../../worker';
+import { createBankWorker, createWorker } from '../../worker';
 import { ensureTemporal } from '../../worker/ensure';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
@@ -20,6 +23,9 @@ import { eventually } from './eventually';
 export interface HoldfastOptions {
   lane?: Partial<LaneSettings>;
   transfers?: Partial<TransferSettings>;
+  payments?: Partial<PaymentSettings>;
+  /** The bank; without one nobody answers. */
+  rail?: Rail;
   /** Where Temporal and Postgres are found, when something stands before them. */
   temporalAddress?: string;
   databaseUrl?: (database: TestDatabase) => Promise<string>;
@@ -34,6 +40,17 @@ export interface Fields {
   amount: string;
   message?: string;
 }
+
+const ALL_QUEUES: string[] = [LANE_TASK_QUEUE, TASK_QUEUE, BANK_TASK_QUEUE];
+
+const PAYMENTS: PaymentSettings = {
+  attentionAfterMs: 1_500,
+  slowBeatMs: 600_000,
+  pollFirstMs: 1_000,
+  pollMaxMs: 5_000,
+  settleWithinMs: 600_000,
+  approvalWithinMs: 600_000,
+};
 
 export const SWEEP_EVERY_MS = 3_600_000;
 
@@ -57,6 +74,8 @@ export class TestHoldfast {
     readonly lane: LaneSettings,
     readonly transfers: TransferSettings,
     private readonly groupPosts: GroupPosts,
+    readonly payments: PaymentSettings,
+    private readonly rail: Rail,
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
@@ -73,12 +92,14 @@ export class TestHoldfast {
 
     const lane = { deadlineMs: 5_000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8, ...options.lane };
     const transfers = { groupMaxAgeMs: 4_000, attentionAfterMs: 1_000, slowBeatMs: 600_000, ...options.transfers };
+    const payments = { ...PAYMENTS, ...options.payments };
+    const rail = options.rail ?? createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [] });
     const groupPosts = new GroupPosts(shards, log);
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards) };
     const api = await TestApi.start({ lanes, database, deps });
-    const all = new TestHoldfast(api, outside, temporal, shards, lanes, lane, transfers, groupPosts);
+    const all = new TestHoldfast(api, outside, temporal, shards, lanes, lane, transfers, groupPosts, payments, rail);
     await ensureTemporal(temporal, all.sweepSettings());
     if (options.workers ?? true) await all.startWorkers();
     return all;
@@ -93,18 +114,29 @@ export class TestHoldfast {
   }
 
   /** As the API's own worker, and as a worker process. */
-  async startWorkers(taskQueues = [LANE_TASK_QUEUE, TASK_QUEUE]): Promise<void> {
+  async startWorkers(taskQueues = ALL_QUEUES): Promise<void> {
     const { shards, groupPosts } = this;
     const { client } = this.temporal;
-    const activities = createActivities({ shards, client, log: this.api.deps.log, groupPosts });
+    const activities = createActivities({
+      shards,
+      client,
+      log: this.api.deps.log,
+      groupPosts,
+      rail: this.rail,
+      sealer: this.api.deps.sealer,
+    });
     this.postsGroups ||= taskQueues.includes(LANE_TASK_QUEUE);
+    const parts = { ...this.temporal, activities };
     for (const taskQueue of taskQueues) {
-      const worker = await createWorker({ ...this.temporal, taskQueue, activities });
+      const worker =
+        taskQueue === BANK_TASK_QUEUE
+          ? await createBankWorker({ ...parts, callsPerSecond: 1_000 })
+          : await createWorker({ ...parts, taskQueue });
       this.working.push({ taskQueue, worker, running: worker.run() });
     }
   }
 
-  async stopWorkers(taskQueues = [LANE_TASK_QUEUE, TASK_QUEUE]): Promise<void> {
+  async stopWorkers(taskQueues = ALL_QUEUES): Promise<void> {
     if (taskQueues.includes(LANE_TASK_QUEUE)) this.postsGroups = false;
     const stopping = this.working.filter((each) => taskQueues.includes(each.taskQueue));
     this.working = this.working.filter((each) => !stopping.includes(each));

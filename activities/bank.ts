@@ -1,0 +1,131 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { isWorthANewAttempt } from '../bank/errors';
+import { BankError, type BankAccountDetails, type BankFact } from '../bank/rail';
+import type { BankAnswer } from '../contracts/payments';
+import { isFinal } from '../contracts/statuses';
+import type { Sealer } from '../ledger/seal';
+import type { Shard } from '../ledger/shards';
+import {
+  bankReference,
+  bankStepOf,
+  beginRequest,
+  latestRequest,
+  markPastVoiding,
+  markVoiding,
+  recordFact,
+  type BankRequest,
+} from '../payments/requests';
+import { readPayment, type PaymentRow } from '../payments/stock';
+import type { ActivityDeps } from '.';
+
+/**
+ * The bank's side of payments. What is sent is written down before, and what the bank answers is kept before anything
+ * is made of it: so an answer that was lost is looked up, and nothing is sent twice under two references.
+ */
+export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
+  function shardOf(id: string): Shard {
+    const shard = shards.forId(id);
+    if (!shard) throw ApplicationFailure.nonRetryable(`${id} names no shard of this deployment`);
+    return shard;
+  }
+
+  async function load(id: string): Promise<{ shard: Shard; payment: PaymentRow; request: BankRequest | undefined }> {
+    const shard = shardOf(id);
+    const [payment, request] = await Promise.all([readPayment(shard.db, id), latestRequest(shard.db, id)]);
+    if (!payment) throw ApplicationFailure.nonRetryable(`There is no transaction ${id}`);
+    return { shard, payment, request };
+  }
+
+  async function keep(shard: Shard, fact: BankFact): Promise<BankAnswer> {
+    await recordFact(shard.db, fact);
+    return { reference: fact.reference, state: fact.state, ...(fact.reason !== undefined && { reason: fact.reason }) };
+  }
+
+  return {
+    /** Asks the bank to collect or to pay out; what was asked before without an answer is looked up first. */
+    async sendToBank(id: string): Promise<BankAnswer> {
+      const { shard, payment, request: known } = await load(id);
+      const { facts } = payment;
+      const step = bankStepOf(facts.type);
+      const attempt = !known ? 1 : isToBeRepeated(known) ? known.attempt + 1 : undefined;
+      const request =
+        attempt === undefined ? known! : await beginRequest(shard.db, { id, step, attempt, state: 'sending' });
+      if (!request) return { reference: bankReference(id, step, 1), state: payment.status };
+      if (request.state !== 'sending') return answerOf(request);
+      if (request === known) {
+        const fact = await ask(() => rail.lookUp(request.reference));
+        if (fact.state !== 'unknown') return keep(shard, fact);
+      }
+      const order = {
+        reference: request.reference,
+        amountMinor: facts.amountMinor,
+        currency: facts.currency,
+        account: await accountOf(shard, sealer, facts.bankAccountId!),
+      };
+      return keep(shard, await ask(() => (step === 'collect' ? rail.collect(order) : rail.payOut(order))));
+    },
+
+    /** Asks the bank how it stands: the safety net under its webhooks. */
+    async lookUpAtBank(id: string): Promise<BankAnswer> {
+      const { shard, request } = await load(id);
+      if (!request) throw ApplicationFailure.nonRetryable(`Nothing of ${id} was sent`);
+      return keep(shard, await ask(() => rail.lookUp(request.reference)));
+    },
+
+    /** Has the bank forbid the reference for ever, unless it has processed it; only its word counts. */
+    async voidAtBank(id: string): Promise<BankAnswer> {
+      const { shard, payment, request: known } = await load(id);
+      const step = bankStepOf(payment.facts.type);
+      const request = known ?? (await beginRequest(shard.db, { id, step, attempt: 1, state: 'voiding' }));
+      if (!request || isFinal(payment.status)) return { reference: bankReference(id, step, 1), state: payment.status };
+      await markVoiding(shard.db, request.reference);
+      const fact = await ask(() => rail.void(request.reference));
+      if (fact.state === 'accepted') await markPastVoiding(shard.db, request.reference);
+      return keep(shard, fact);
+    },
+
+    /** Whether the account exists and is its holder's, before its first use. */
+    async checkBankAccount(id: string): Promise<string> {
+      const shard = shardOf(id);
+      const { ok, reason } = await ask(async () => rail.checkAccount(await accountOf(shard, sealer, id)));
+      const status = ok ? 'verified' : 'refused';
+      await shard.db
+        .updateTable('bank_accounts')
+        .set({ status, reason: reason ?? null })
+        .where('id', '=', id)
+        .where('status', '=', 'unverified')
+        .execute();
+      return status;
+    },
+  };
+}
+
+function isToBeRepeated({ state, reason }: BankRequest): boolean {
+  return state === 'refused' && isWorthANewAttempt(reason ?? '');
+}
+
+function answerOf({ reference, state, reason }: BankRequest): BankAnswer {
+  return { reference, state, ...(reason !== null && { reason }) };
+}
+
+async function accountOf(shard: Shard, sealer: Sealer, id: string): Promise<BankAccountDetails> {
+  const row = await shard.db
+    .selectFrom('bank_accounts')
+    .select(['bank_code', 'details_sealed'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!row) throw ApplicationFailure.nonRetryable(`There is no bank account ${id}`);
+  const { holder, number } = JSON.parse(sealer.open(row.details_sealed)) as { holder: string; number: string };
+  return { holder, number, bankCode: row.bank_code };
+}
+
+/** A call to the bank; what went wrong travels by its code, and says whether trying again can help. */
+async function ask<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof BankError)) throw error;
+    const { kind, code, message } = error;
+    throw ApplicationFailure.create({ message, type: code, nonRetryable: kind === 'never' });
+  }
+}

@@ -1,0 +1,132 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { isWorthANewAttempt } from '../bank/errors';
+import { systemAccountId } from '../contracts/ids';
+import { ownerWorkflowId, type Situation } from '../contracts/payments';
+import { isFinal } from '../contracts/statuses';
+import type { Command, TransactionOutcome } from '../ledger/commands';
+import { derivedTransactionId } from '../ledger/identity';
+import type { Shard } from '../ledger/shards';
+import { assess, type Verdict } from '../payments/assess';
+import { absorbInbox, readPayment, readStock, type PaymentRow, type Stock } from '../payments/stock';
+import type { ActivityDeps } from '.';
+
+/** The one hold of a withdrawal, and what ends it. */
+const HOLD = { holdStep: 'hold' } as const;
+
+/** The ledger's side of deposits, withdrawals and adjustments. Every one reads the facts first, so each is safe to run again. */
+export function paymentActivities({ shards }: ActivityDeps) {
+  function shardOf(id: string): Shard {
+    const shard = shards.forId(id);
+    if (!shard) throw ApplicationFailure.nonRetryable(`${id} names no shard of this deployment`);
+    return shard;
+  }
+
+  async function paymentOf(id: string): Promise<PaymentRow> {
+    const payment = await readPayment(shardOf(id).db, id);
+    if (!payment) throw ApplicationFailure.nonRetryable(`There is no transaction ${id}`);
+    return payment;
+  }
+
+  async function post(id: string, command: Command): Promise<TransactionOutcome | undefined> {
+    const [outcome] = await shardOf(id).poster.post([command]);
+    if (outcome!.kind === 'transaction') return outcome;
+    if (outcome!.kind === 'trouble')
+      throw ApplicationFailure.retryable((outcome as { error: string }).error, 'Trouble');
+    return undefined;
+  }
+
+  return {
+    /** Books everything that the facts allow, and says how the payment then stands. */
+    async takeStock(id: string): Promise<Situation> {
+      const { db } = shardOf(id);
+      const { news, odd } = await absorbInbox(db, await paymentOf(id));
+      const stock = (await readStock(db, id))!;
+      const verdict = assess({ ...stock, payment: { ...stock.facts, status: stock.status }, isWorthANewAttempt });
+      const command = commandOf(stock, verdict);
+      const booked = command && (await post(id, command));
+      const status = booked?.status ?? stock.status;
+      if (status === 'completed' && (await reverseIfReturned(stock)))
+        news.push('the bank returned it; it was given back');
+      const reason = booked ? (booked.reason ?? undefined) : reasonOf(stock, verdict);
+      return {
+        status,
+        ...(reason !== undefined && { reason }),
+        next: isFinal(status) ? 'nothing' : nextOf(verdict),
+        news: odd > 0 ? [...news, 'what contradicts the facts waits for ops in the inbox'] : news,
+      };
+    },
+
+    /** Ends what still waits for approval, and nothing else. */
+    async endApproval(id: string, reason: string): Promise<void> {
+      const { facts } = await paymentOf(id);
+      if (facts.type === 'withdrawal') {
+        const end = { status: 'cancelled', reason, onlyWhile: 'awaiting_approval' } as const;
+        await post(id, { kind: 'release', facts, step: 'release', ...HOLD, ...end });
+      } else {
+        const { status } = await paymentOf(id);
+        if (status === 'awaiting_approval') await post(id, { kind: 'cancel', facts, reason });
+      }
+    },
+
+    async askForAttention(id: string, reason: string, lastError: string): Promise<void> {
+      const { facts } = await paymentOf(id);
+      await post(id, { kind: 'attention', facts, owner: ownerWorkflowId(facts.type, id), reason, lastError });
+    },
+
+    /** What needed attention goes on by itself. */
+    async resumePayment(id: string): Promise<void> {
+      const { facts } = await paymentOf(id);
+      await post(id, { kind: 'resume', facts });
+    },
+  };
+
+  /** A payout that came back is undone by a transaction of its own, once. */
+  async function reverseIfReturned({ facts, request }: Stock): Promise<boolean> {
+    if (facts.type !== 'withdrawal' || request?.state !== 'returned') return false;
+    const shard = shardOf(facts.id);
+    const id = derivedTransactionId(shard.number, 'reversal', facts.id);
+    const outcome = await post(facts.id, {
+      kind: 'credit',
+      facts: {
+        id,
+        type: 'reversal',
+        actorId: facts.actorId,
+        hash: id,
+        from: systemAccountId(shard.number, '@bank', facts.currency),
+        to: facts.from,
+        amountMinor: facts.amountMinor,
+        currency: facts.currency,
+        linkedTo: facts.id,
+      },
+      ...(request.amount !== null && request.amount !== facts.amountMinor && { movedMinor: request.amount }),
+    });
+    return outcome?.replayed === false;
+  }
+}
+
+/** What a verdict books, if anything. */
+function commandOf({ facts }: Stock, verdict: Verdict): Command | undefined {
+  const moved = 'movedMinor' in verdict && verdict.movedMinor !== undefined && { movedMinor: verdict.movedMinor };
+  if (verdict.next === 'complete') {
+    if (facts.type === 'deposit') return { kind: 'credit', facts, ...moved };
+    if (facts.type === 'adjustment') return { kind: 'transfer', facts };
+    return { kind: 'capture', facts, step: 'capture', ...HOLD, to: facts.to!, ...moved };
+  }
+  if (verdict.next === 'undo') {
+    const { status, reason } = verdict;
+    if (facts.type !== 'withdrawal') return { kind: 'cancel', facts, status, reason, ...moved };
+    return { kind: 'release', facts, step: 'release', ...HOLD, status, reason, ...moved };
+  }
+  return undefined;
+}
+
+function nextOf(verdict: Verdict): Situation['next'] {
+  // What the books would not take is a person's to look at.
+  return verdict.next === 'complete' || verdict.next === 'undo' ? 'attention' : verdict.next;
+}
+
+function reasonOf(stock: Stock, verdict: Verdict): string | undefined {
+  if (verdict.next === 'attention') return verdict.reason;
+  if (verdict.next === 'complete' || verdict.next === 'undo') return 'books_refused';
+  return stock.reason ?? undefined;
+}

@@ -1,0 +1,121 @@
+import { sql, type Kysely } from 'kysely';
+import { z } from 'zod';
+import type { TransactionId } from '../contracts/ids';
+import type { ResolvedAs } from '../contracts/statuses';
+import type { BankFact } from '../bank/rail';
+import type { TransactionFacts } from '../ledger/commands';
+import type { Database } from '../ledger/schema';
+import { latestRequest, recordFact, type BankRequest } from './requests';
+
+export type Resolution = ResolvedAs;
+
+/** A payment's row, as commands need it. */
+export interface PaymentRow {
+  facts: TransactionFacts;
+  status: Database['transactions']['status'];
+  reason: string | null;
+  owner: string | null;
+}
+
+export async function readPayment(db: Kysely<Database>, id: TransactionId): Promise<PaymentRow | undefined> {
+  const row = await db.selectFrom('transactions').selectAll().where('id', '=', id).executeTakeFirst();
+  return (
+    row && {
+      facts: {
+        id: row.id,
+        type: row.type,
+        actorId: row.actor_id,
+        hash: row.command_hash,
+        from: row.from_account,
+        to: row.to_account ?? undefined,
+        toNameSealed: row.to_name_sealed ?? undefined,
+        amountMinor: row.amount,
+        currency: row.currency,
+        messageSealed: row.message_sealed ?? undefined,
+        linkedTo: row.linked_to ?? undefined,
+        bankAccountId: row.bank_account_id ?? undefined,
+      },
+      status: row.status,
+      reason: row.reason,
+      owner: row.owner_workflow,
+    }
+  );
+}
+
+export interface Stock extends PaymentRow {
+  request: BankRequest | undefined;
+  resolution: Resolution | undefined;
+}
+
+/** Everything known of a payment, after what the bank has told by itself was added to it. */
+export async function readStock(db: Kysely<Database>, id: TransactionId): Promise<Stock | undefined> {
+  const [payment, request, resolve] = await Promise.all([
+    readPayment(db, id),
+    latestRequest(db, id),
+    db
+      .selectFrom('decisions')
+      .select('outcome')
+      .where('transaction_id', '=', id)
+      .where('kind', '=', 'resolve')
+      .where('state', '=', 'final')
+      .orderBy('block', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
+  ]);
+  return payment && { ...payment, request, resolution: resolve?.outcome ?? undefined };
+}
+
+const storedFact = z.object({
+  fact: z.object({
+    reference: z.string(),
+    state: z.enum(['accepted', 'settled', 'refused', 'returned', 'voided', 'unknown']),
+    amountMinor: z.string().transform(BigInt).optional(),
+    currency: z.string().optional(),
+    settlementId: z.string().optional(),
+    reason: z.string().optional(),
+  }),
+});
+
+/** News that contradicts what is known: kept for people, in the inbox. */
+export interface Absorbed {
+  news: string[];
+  odd: number;
+}
+
+/**
+ * Adds to the payment what the bank has told by webhook. What contradicts the facts is never acted upon: it stays in the
+ * inbox as needing attention.
+ */
+export async function absorbInbox(db: Kysely<Database>, payment: PaymentRow): Promise<Absorbed> {
+  const absorbed: Absorbed = { news: [], odd: 0 };
+  const rows = await db
+    .selectFrom('bank_inbox')
+    .select(['event_id', 'event'])
+    .where('transaction_id', '=', payment.facts.id)
+    .where('status', '=', 'new')
+    .orderBy('received_at')
+    .execute();
+  for (const row of rows) {
+    const fact = storedFact.parse(JSON.parse(row.event)).fact;
+    const verdict = isChargeback(payment, fact) ? 'deposit_returned' : await recordFact(db, fact);
+    const isOdd = verdict !== 'change' && verdict !== 'known';
+    if (isOdd) absorbed.odd += 1;
+    if (verdict === 'change' || isOdd) {
+      absorbed.news.push(
+        `the bank told: ${fact.state}${fact.reason ? ` (${fact.reason})` : ''}${isOdd ? `, ${verdict}` : ''}`,
+      );
+    }
+    await db
+      .updateTable('bank_inbox')
+      .set(isOdd ? { status: 'needs_attention', reason: verdict } : { status: 'done', done_at: sql`now()` })
+      .where('event_id', '=', row.event_id)
+      .where('status', '=', 'new')
+      .execute();
+  }
+  return absorbed;
+}
+
+/** Taking back what a customer was credited is a person's to decide: it may be spent. */
+function isChargeback({ facts, status }: PaymentRow, fact: BankFact): boolean {
+  return facts.type === 'deposit' && status === 'completed' && fact.state === 'returned';
+}

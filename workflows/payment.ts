@@ -1,0 +1,266 @@
+import {
+  ActivityCancellationType,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities';
+import {
+  BANK_TASK_QUEUE,
+  cancelUpdate,
+  newsSignal,
+  type BankAnswer,
+  type CancelAnswer,
+  type PaymentInput,
+  type Situation,
+} from '../contracts/payments';
+import { isFinal } from '../contracts/statuses';
+import { cancelSignal, retrySignal, transferStatusQuery } from '../contracts/transfers';
+import { rootMessage } from './failures';
+import { statusKey } from './start-options';
+import { Story } from './story';
+
+type Ledger = Pick<Activities, 'takeStock' | 'endApproval' | 'askForAttention' | 'resumePayment'>;
+type Bank = Pick<Activities, 'sendToBank' | 'lookUpAtBank' | 'voidAtBank'>;
+type BankCall = keyof Bank;
+
+const BANK_CALLS: Record<BankCall, string> = {
+  sendToBank: 'Ask the bank to do it',
+  lookUpAtBank: 'Ask the bank how it stands',
+  voidAtBank: 'Ask the bank to forbid it',
+};
+
+/** What the books do is quick: in the workflow's own task, or patiently while their shard is away. */
+const quick = proxyLocalActivities<Ledger>({
+  startToCloseTimeout: '2s',
+  scheduleToCloseTimeout: '2s',
+  retry: { maximumAttempts: 1 },
+});
+
+/**
+ * One payment, from its first step until it has ended: the loop that deposits, withdrawals and adjustments share. Each
+ * turn takes stock, which books whatever the facts in Postgres allow, and does what is then next. So it does not matter
+ * where an earlier run stopped, or whether one is still about: a reset, a termination and a restart all begin by
+ * reading. What can't go on waits, visibly, for `retry` or `cancel`, and tries by itself at a slow beat.
+ */
+export class PaymentRun {
+  private readonly story: Story;
+  /** Something was asked for, or is new, since the turn began. */
+  private isCalled = false;
+  private cancelAsked: boolean;
+  /** How a cancel that was asked for ended. */
+  private cancelAnswer: CancelAnswer | undefined;
+  private attempt: CancellationScope | undefined;
+  /** Whether Postgres knows what needs attention. */
+  private isTold = false;
+  /** Since when the bank has had it, by the workflow's clock. */
+  private acceptedAt: number | undefined;
+  private pollMs: number;
+  private readonly startedAt = Date.now();
+
+  constructor(private readonly input: PaymentInput) {
+    this.story = new Story(input.id);
+    this.cancelAsked = input.cancelAsked ?? false;
+    this.pollMs = input.settings.pollFirstMs;
+    setHandler(transferStatusQuery, () => this.story.status);
+    setHandler(newsSignal, () => void (this.isCalled = true));
+    setHandler(retrySignal, () => {
+      this.story.tell('retry was asked for');
+      this.interrupt();
+    });
+    setHandler(cancelSignal, () => this.askCancel());
+    setHandler(cancelUpdate, async () => {
+      this.askCancel();
+      await condition(() => this.cancelAnswer !== undefined);
+      return this.cancelAnswer!;
+    });
+    // The Web UI's cancel button means the same as the signal.
+    CancellationScope.current().cancelRequested.catch(() => this.askCancel());
+  }
+
+  run(): Promise<Situation> {
+    return CancellationScope.nonCancellable(async () => {
+      for (;;) {
+        this.isCalled = false;
+        const situation = await this.inTheBooks('takeStock', (ledger) => ledger.takeStock(this.input.id));
+        if (situation) {
+          for (const news of situation.news) this.story.tell(news);
+          if (isFinal(situation.status)) return this.end(situation);
+          await this.turn(situation);
+        }
+        await this.startAfreshIfLong();
+      }
+    });
+  }
+
+  private async end(situation: Situation): Promise<Situation> {
+    if (this.cancelAsked && situation.status === 'completed') this.story.tell('the cancel came too late');
+    this.cancelAnswer = situation.status === 'completed' ? 'too_late' : 'cancelled';
+    this.story.settle(situation.status, situation.reason);
+    await condition(allHandlersFinished);
+    return situation;
+  }
+
+  private async turn({ next, reason }: Situation): Promise<void> {
+    if (next === 'approval') return this.waitForApproval();
+    if (this.story.status.status === 'awaiting_approval') this.bePending();
+    if (next === 'attention') {
+      if (this.cancelAsked) this.refuseCancel('money has moved');
+      return this.waitForPeople(reason ?? 'facts_unclear', 'The facts need a person.');
+    }
+    if (this.cancelAsked) return this.cancelAtBank();
+    if (next === 'send') return this.atBank('sendToBank');
+    if (next === 'void') return this.atBank('voidAtBank');
+    if (next === 'settlement') return this.waitForSettlement();
+  }
+
+  /** A second person's word, or its time is over. Before approval nothing can have been sent. */
+  private async waitForApproval(): Promise<void> {
+    const { id, settings } = this.input;
+    this.story.wait('awaiting_approval');
+    const leftMs = this.startedAt + settings.approvalWithinMs - Date.now();
+    if (!this.cancelAsked && leftMs > 0 && (await condition(() => this.isCalled, leftMs))) {
+      if (!this.cancelAsked) return;
+    }
+    const reason = this.cancelAsked ? 'cancelled_on_request' : 'approval_expired';
+    await this.inTheBooks('endApproval', (ledger) => ledger.endApproval(id, reason));
+  }
+
+  /** Only the bank's word makes a cancel true: until it has voided the reference, the money stays where it is. */
+  private async cancelAtBank(): Promise<void> {
+    const answer = await this.ask('voidAtBank');
+    if (!answer || answer.state === 'voided' || answer.state === 'refused' || answer.state === 'returned') return;
+    this.refuseCancel(`the bank says ${answer.state}`);
+  }
+
+  private refuseCancel(why: string): void {
+    this.cancelAsked = false;
+    this.cancelAnswer = 'too_late';
+    this.story.tell(`the cancel came too late: ${why}`);
+  }
+
+  private async atBank(call: BankCall): Promise<void> {
+    await this.ask(call);
+  }
+
+  /** The bank tells by webhook; now and then it is asked, too. */
+  private async waitForSettlement(): Promise<void> {
+    const { settings } = this.input;
+    this.acceptedAt ??= Date.now();
+    if (await condition(() => this.isCalled, this.pollMs)) return;
+    const isLate = Date.now() - this.acceptedAt > settings.settleWithinMs;
+    if (isLate && !this.story.needsAttention) {
+      await this.needAttention('not_settled', 'The bank has taken it on and has not settled it in time.');
+    }
+    const ceiling = isLate ? Math.max(settings.slowBeatMs, settings.pollMaxMs) : settings.pollMaxMs;
+    this.pollMs = Math.min(this.pollMs * 2, ceiling);
+    await this.ask('lookUpAtBank');
+  }
+
+  /** One bank call with its retries; without an answer in time people are told, and it goes on at a slow beat. */
+  private async ask(call: BankCall): Promise<BankAnswer | undefined> {
+    const bank = proxyActivities<Bank>({
+      taskQueue: BANK_TASK_QUEUE,
+      startToCloseTimeout: '15s',
+      scheduleToCloseTimeout: this.input.settings.attentionAfterMs,
+      retry: { initialInterval: '500ms', maximumInterval: '10s' },
+      cancellationType: ActivityCancellationType.TRY_CANCEL,
+      summary: BANK_CALLS[call],
+    });
+    this.attempt = new CancellationScope();
+    try {
+      const answer = await this.attempt.run(() => bank[call](this.input.id));
+      this.story.tell(
+        `${answer.reference.slice(answer.reference.indexOf(':') + 1)}: ${answer.state}${answer.reason ? ` (${answer.reason})` : ''}`,
+      );
+      if (this.story.status.reason === 'bank_not_answering') await this.goOn();
+      return answer;
+    } catch (error) {
+      // Interrupted: what was asked for comes first, and the next turn reads the facts.
+      if (!this.isCalled) await this.waitForPeople('bank_not_answering', rootMessage(error));
+      return undefined;
+    } finally {
+      this.attempt = undefined;
+    }
+  }
+
+  /** The books' side, at once or patiently; undefined when it couldn't be had, and people were told. */
+  private async inTheBooks<T>(what: keyof Ledger, call: (ledger: Ledger) => Promise<T>): Promise<T | undefined> {
+    try {
+      return await call(quick);
+    } catch {
+      this.story.tell('the shard did not answer at once; retrying');
+    }
+    const patient = proxyActivities<Ledger>({
+      startToCloseTimeout: '15s',
+      scheduleToCloseTimeout: this.input.settings.attentionAfterMs,
+      retry: { initialInterval: '500ms', maximumInterval: '10s' },
+    });
+    try {
+      const result = await call(patient);
+      if (this.story.status.reason === 'books_not_answering' && what === 'takeStock') await this.goOn();
+      return result;
+    } catch (error) {
+      await this.waitForPeople('books_not_answering', rootMessage(error));
+      return undefined;
+    }
+  }
+
+  private async waitForPeople(reason: string, lastError: string): Promise<void> {
+    await this.needAttention(reason, lastError);
+    await condition(() => this.isCalled, this.input.settings.slowBeatMs);
+  }
+
+  private async needAttention(reason: string, lastError: string): Promise<void> {
+    if (this.story.status.reason !== reason || !this.story.needsAttention) {
+      this.story.needAttention(reason, lastError);
+      this.isTold = false;
+      upsertSearchAttributes([{ key: statusKey, value: 'needs_attention' }]);
+    }
+    if (this.isTold) return;
+    // Saying that something needs attention must not itself hold anything up.
+    const brief = proxyActivities<Ledger>({ startToCloseTimeout: '5s', retry: { maximumAttempts: 2 } });
+    try {
+      await brief.askForAttention(this.input.id, reason, lastError);
+      this.isTold = true;
+    } catch {
+      this.story.tell('Postgres could not be told; the next beat tries again');
+    }
+  }
+
+  private async goOn(): Promise<void> {
+    this.bePending();
+    await quick.resumePayment(this.input.id).catch(() => undefined);
+  }
+
+  private bePending(): void {
+    this.story.goOn();
+    upsertSearchAttributes([{ key: statusKey, value: 'pending' }]);
+  }
+
+  private askCancel(): void {
+    this.cancelAsked = true;
+    this.cancelAnswer = undefined;
+    this.story.tell('cancel was asked for');
+    this.interrupt();
+  }
+
+  private interrupt(): void {
+    this.isCalled = true;
+    this.attempt?.cancel();
+  }
+
+  /** A wait of days goes on as a new run, so that its history stays short. */
+  private async startAfreshIfLong(): Promise<void> {
+    if (!workflowInfo().continueAsNewSuggested) return;
+    if (this.cancelAnswer === undefined && this.cancelAsked) this.cancelAnswer = 'under_way';
+    await condition(allHandlersFinished);
+    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({ ...this.input, cancelAsked: this.cancelAsked });
+  }
+}

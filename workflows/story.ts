@@ -1,0 +1,68 @@
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { TransactionStatus } from '../contracts/statuses';
+import type { TransferStatus } from '../contracts/transfers';
+import { statusKey } from './start-options';
+
+/** What people see of the workflow: the status query, and a readable timeline in its current details. */
+export class Story {
+  readonly status: TransferStatus;
+
+  constructor(id: string) {
+    this.status = { id, status: 'pending', since: new Date().toISOString(), timeline: [] };
+    this.tell('started');
+  }
+
+  tell(what: string): void {
+    this.status.timeline.push({ at: new Date().toISOString(), what });
+    // A workflow may wait for days: what a person reads stays short.
+    if (this.status.timeline.length > 50) this.status.timeline.splice(1, 1);
+    this.show();
+  }
+
+  needAttention(reason: string, lastError: string): void {
+    if (this.status.status !== 'needs_attention') this.status.since = new Date().toISOString();
+    Object.assign(this.status, { status: 'needs_attention', reason, lastError });
+    this.tell(`needs attention: ${reason}`);
+  }
+
+  get needsAttention(): boolean {
+    return this.status.status === 'needs_attention';
+  }
+
+  /** Waits for somebody, which is no trouble. */
+  wait(status: TransactionStatus): void {
+    if (this.status.status === status) return;
+    this.become(status);
+    this.tell(status);
+  }
+
+  /** It needs nobody any more. */
+  goOn(): void {
+    this.become('pending');
+    this.tell('goes on');
+  }
+
+  settle(status: TransactionStatus, reason?: string): void {
+    this.become(status, reason);
+    this.tell(status);
+    upsertSearchAttributes([{ key: statusKey, value: status }]);
+  }
+
+  private become(status: TransactionStatus, reason?: string): void {
+    this.status.status = status;
+    this.status.since = new Date().toISOString();
+    delete this.status.lastError;
+    if (reason === undefined) delete this.status.reason;
+    else this.status.reason = reason;
+  }
+
+  private show(): void {
+    const { id, status, reason, lastError, timeline } = this.status;
+    const help =
+      status === 'needs_attention'
+        ? `\n\n**Last error:** ${lastError}\n\nSend the signal \`retry\` to try now, or \`cancel\` to undo; neither needs input.`
+        : '';
+    const lines = timeline.map(({ at, what }) => `- ${at} ${what}`).join('\n');
+    setCurrentDetails(`**${status}**${reason ? ` (${reason})` : ''} \`${id}\`${help}\n\n${lines}`);
+  }
+}
