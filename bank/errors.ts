@@ -55,10 +55,10 @@ function unlistedStatus(status: number): { kind: Kind; code: string } {
 
 /** A call that brought no answer at all. */
 export function errorOfFailure(error: unknown, deadlineMs: number): BankError {
-  if (error instanceof Error && error.name === 'TimeoutError') {
+  const { name, cause = error } = error as Error;
+  if (name === 'TimeoutError') {
     return new BankError('uncertain', 'timeout', `The bank did not answer within ${deadlineMs} ms`, { cause: error });
   }
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = (cause as { code?: unknown }).code;
   if (typeof code === 'string' && NOT_SENT[code] !== undefined) {
     return new BankError('later', 'unreachable', `The bank can't be reached: ${NOT_SENT[code]}`, { cause: error });

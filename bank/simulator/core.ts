@@ -38,7 +38,7 @@ export class Core {
     if (row.state === 'voided') return { fact: { reference: row.reference, state: 'refused', reason: 'voided' } };
     // Sent again while the first is still on its way: this one is here, and the first will find it done.
     if (row.state === 'travelling') return { fact: await this.letIn(row) };
-    return { fact: requests.factOf(row) };
+    return { fact: await this.afterAccepting(row) };
   }
 
   async lookUp(reference: string): Promise<BankFact> {

@@ -13,7 +13,7 @@ export const FAULTS = {
   never_settles: 'Accepts, and leaves it at that',
   amount_mismatch: 'Settles another amount: one minor unit less',
   double_settlement: 'Settles a second time, under another number',
-  returned: 'Gives a payout back delayMs (0) after it settled, with a reason (account_closed)',
+  returned: 'Gives a payout back delayMs (1000) after it settled, with a reason (account_closed)',
   late_request: 'Breaks the connection off; the request arrives only after a look-up has said unknown',
   lookup_lags: 'Look-ups say unknown the first looks (1) times, or for delayMs',
   webhook_lost: 'Never tells of an event',

@@ -82,17 +82,20 @@ export async function startBank(options: BankOptions): Promise<RunningBank> {
   const { port } = server.address() as AddressInfo;
   log.info({ port }, 'listening');
 
+  const stopInOrder = async () => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeIdleConnections();
+    const tooLong = setTimeout(() => server.closeAllConnections(), STOPPING_MS);
+    await closed;
+    clearTimeout(tooLong);
+    await closeAll();
+  };
+  let stopped: Promise<void> | undefined;
+
   return {
     url: `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
     port,
-    async stop() {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeIdleConnections();
-      const tooLong = setTimeout(() => server.closeAllConnections(), STOPPING_MS);
-      await closed;
-      clearTimeout(tooLong);
-      await closeAll();
-    },
+    stop: () => (stopped ??= stopInOrder()),
   };
 }

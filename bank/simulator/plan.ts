@@ -19,6 +19,8 @@ export interface Plan {
   hidden?: { looks: number; forMs: number };
 }
 
+const RETURN_AFTER_MS = 1_000;
+
 export function planFor(kind: RequestKind, order: BankOrder, faults: Faults): Plan {
   const subject: Subject = { key: order.reference, kind };
   const rejected = faults.hit('rejected', subject);
@@ -35,8 +37,10 @@ export function planFor(kind: RequestKind, order: BankOrder, faults: Faults): Pl
   const lag = faults.hit('lookup_lags', subject);
   if (lag) plan.hidden = { looks: lag.looks ?? (lag.delayMs === undefined ? 1 : 0), forMs: lag.delayMs ?? 0 };
   const returned = kind === 'payout' ? faults.hit('returned', subject) : undefined;
-  if (returned) plan.returned = { afterMs: returned.delayMs ?? 0, reason: returned.reason ?? 'account_closed' };
+  if (returned)
+    plan.returned = { afterMs: returned.delayMs ?? RETURN_AFTER_MS, reason: returned.reason ?? 'account_closed' };
   const byNumber = returnOf(kind, order.account);
-  if (plan.returned === undefined && byNumber !== undefined) plan.returned = { afterMs: 0, reason: byNumber };
+  if (plan.returned === undefined && byNumber !== undefined)
+    plan.returned = { afterMs: RETURN_AFTER_MS, reason: byNumber };
   return plan;
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHttpRail, type HttpRailSettings } from '../../bank/http-rail';
+import { createHttpRail } from '../../bank/http-rail';
 import type { BankEvent, BankFact, BankOrder, IncomingCredit, Rail } from '../../bank/rail';
 import { startBank, type BankOptions, type RunningBank } from '../../bank/simulator';
 import { createBankControl, type BankControl } from '../../bank/simulator/control';
@@ -10,9 +10,7 @@ import { eventually } from './eventually';
 export const BANK_KEY = 'the API key of the bank in tests, long enough';
 export const BANK_SECRET = 'the secret of webhooks in tests, long enough';
 
-export interface TestBankOptions extends Partial<Omit<BankOptions, 'databaseUrl' | 'apiKey'>> {
-  rail?: Partial<HttpRailSettings>;
-}
+export type TestBankOptions = Partial<Omit<BankOptions, 'databaseUrl' | 'apiKey'>>;
 
 /** The real simulator on a database of its own, with a rail to it. */
 export class TestBank {
@@ -29,12 +27,23 @@ export class TestBank {
     return bank;
   }
 
+  /** Another process of the same bank. It is stopped, not closed: the database is the first one's. */
+  static async beside(first: TestBank): Promise<TestBank> {
+    const bank = new TestBank(first.database, { ...first.options, port: 0 });
+    await bank.startAgain();
+    return bank;
+  }
+
   get url(): string {
     return this.bank.url;
   }
 
   get rail(): Rail {
-    return createHttpRail({ url: this.url, apiKey: BANK_KEY, webhookSecrets: [BANK_SECRET], ...this.options.rail });
+    return createHttpRail({ url: this.url, apiKey: BANK_KEY, webhookSecrets: [BANK_SECRET] });
+  }
+
+  hastyRail(deadlineMs: number): Rail {
+    return createHttpRail({ url: this.url, apiKey: BANK_KEY, webhookSecrets: [BANK_SECRET], deadlineMs });
   }
 
   get control(): BankControl {
