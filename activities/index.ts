@@ -2,6 +2,7 @@ import type { Rail } from '../bank/rail';
 import type { Client } from '@temporalio/client';
 import type { GroupPosts } from '../ledger/group-posts';
 import type { Logger } from '../ledger/log';
+import type { Owners } from '../worker/owners';
 import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
 import { bankActivities } from './bank';
@@ -16,6 +17,7 @@ export interface ActivityDeps {
   log: Logger;
   groupPosts: GroupPosts;
   rail: Rail;
+  owners: Owners;
   sealer: Sealer;
 }
 

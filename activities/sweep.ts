@@ -8,10 +8,12 @@ import {
   type SweptShard,
   type TransferItem,
 } from '../contracts/transfers';
+import { isPayment, ownerWorkflowId } from '../contracts/payments';
 import { withDeadline } from '../worker/deadline';
 import { openTransactions, type OpenTransaction } from '../ledger/open-transactions';
 import { transferStartOptions } from '../workflows/start-options';
 import type { transfer } from '../workflows';
+import type { Owners } from '../worker/owners';
 import type { ActivityDeps } from '.';
 
 const PAGE = 200;
@@ -20,7 +22,7 @@ const PAUSE_MS = 10;
 const CALL_DEADLINE_MS = 5_000;
 const MAX_FAILURES = 10;
 
-export function sweepActivities({ shards, client, log }: ActivityDeps) {
+export function sweepActivities({ shards, client, owners, log }: ActivityDeps) {
   return {
     async sweepShard(shard: number, { youngMs, settings }: SweepInput): Promise<SweptShard> {
       const { db } = shards.shard(shard);
@@ -32,13 +34,12 @@ export function sweepActivities({ shards, client, log }: ActivityDeps) {
       do {
         page = await openTransactions(db, { createdBefore, after, limit: PAGE });
         for (const open of page) {
-          if (open.type !== 'transfer' && open.type !== 'refund') continue;
           swept.looked += 1;
           try {
-            if (await restartIfGone(client, open, settings)) {
+            if (await restartIfGone({ client, owners }, open, settings)) {
               swept.restarted += 1;
               const { item, owner } = open;
-              log.info({ transactionId: item.id, owner }, 'the sweep started a transfer whose workflow was gone');
+              log.info({ transactionId: item.id, owner }, 'the sweep started a workflow that was gone');
             }
           } catch (err) {
             // One that can't be looked after must not keep the others from being; Temporal being away is seen at once.
@@ -58,11 +59,14 @@ export function sweepActivities({ shards, client, log }: ActivityDeps) {
 
 /** Whether it was started here: its owner is gone, and nobody else was quicker. */
 async function restartIfGone(
-  client: Client,
-  { item, owner }: OpenTransaction,
+  { client, owners }: { client: Client; owners: Owners },
+  open: OpenTransaction,
   settings: SweepInput['settings'],
 ): Promise<boolean> {
-  return !(await isRunning(client, owner ?? transferWorkflowId(item.id))) && (await restart(client, item, settings));
+  const { item, type, status, owner } = open;
+  if (await isRunning(client, owner ?? ownerWorkflowId(type, item.id))) return false;
+  if (isPayment(type)) return owners.start({ ...item, type, status });
+  return restart(client, item, settings);
 }
 
 /** Asked by Describe: visibility lags, and may be lost apart from the workflows. */

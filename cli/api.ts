@@ -13,6 +13,7 @@ import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
 import { createWorker } from '../worker';
 import { withDeadline } from '../worker/deadline';
+import { Owners } from '../worker/owners';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { onStopSignal } from './stop-signal';
@@ -27,10 +28,11 @@ export async function runApi(config: Config): Promise<void> {
   const { client, connection, namespace } = temporal;
   const rail = createHttpRail(config.bank);
   const sealer = createSealer(config.secrets.sealKeys);
+  const owners = new Owners(client, config.payments, log);
   const groupPosts = new GroupPosts(shards, log);
   const postGroup = groupPosts.post.bind(groupPosts);
   const lanes = new Lanes({ client, shards, log, settings: config.lane, transfers: config.transfers, postGroup });
-  const activities = createActivities({ shards, client, log, groupPosts, rail, sealer });
+  const activities = createActivities({ shards, client, log, groupPosts, rail, sealer, owners });
   const worker = await createWorker({ ...temporal, taskQueue: LANE_TASK_QUEUE, activities });
   const working = worker.run();
 

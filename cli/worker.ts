@@ -7,6 +7,7 @@ import { GroupPosts } from '../ledger/group-posts';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
 import { createBankWorker, createWorker } from '../worker';
+import { Owners } from '../worker/owners';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
@@ -21,6 +22,7 @@ export async function runWorker(config: Config): Promise<void> {
   const activities = createActivities({
     rail: createHttpRail(config.bank),
     sealer,
+    owners: new Owners(temporal.client, config.payments, log),
     shards,
     client: temporal.client,
     log,

@@ -77,6 +77,11 @@ export const paymentWorkflowTypes = {
   bankAccount: 'bankAccount',
 } as const;
 
+/** Whether a transaction of this type has a payment's workflow; the others are transfers. */
+export function isPayment(type: TransactionType): boolean {
+  return type === 'deposit' || type === 'withdrawal' || type === 'adjustment';
+}
+
 /** Calls to the bank: a queue of their own, so that its rate has a limit that holds over all workers. */
 export const BANK_TASK_QUEUE = 'holdfast-bank';
 

@@ -15,6 +15,7 @@ import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
 import { createBankWorker, createWorker } from '../../worker';
 import { ensureTemporal } from '../../worker/ensure';
+import { Owners } from '../../worker/owners';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneDatabase, type TestDatabase } from './database';
@@ -76,6 +77,7 @@ export class TestHoldfast {
     private readonly groupPosts: GroupPosts,
     readonly payments: PaymentSettings,
     private readonly rail: Rail,
+    readonly owners: Owners,
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
@@ -94,12 +96,25 @@ export class TestHoldfast {
     const transfers = { groupMaxAgeMs: 4_000, attentionAfterMs: 1_000, slowBeatMs: 600_000, ...options.transfers };
     const payments = { ...PAYMENTS, ...options.payments };
     const rail = options.rail ?? createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [] });
+    const owners = new Owners(temporal.client, payments, log);
     const groupPosts = new GroupPosts(shards, log);
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards) };
     const api = await TestApi.start({ lanes, database, deps });
-    const all = new TestHoldfast(api, outside, temporal, shards, lanes, lane, transfers, groupPosts, payments, rail);
+    const all = new TestHoldfast(
+      api,
+      outside,
+      temporal,
+      shards,
+      lanes,
+      lane,
+      transfers,
+      groupPosts,
+      payments,
+      rail,
+      owners,
+    );
     await ensureTemporal(temporal, all.sweepSettings());
     if (options.workers ?? true) await all.startWorkers();
     return all;
@@ -123,6 +138,7 @@ export class TestHoldfast {
       log: this.api.deps.log,
       groupPosts,
       rail: this.rail,
+      owners: this.owners,
       sealer: this.api.deps.sealer,
     });
     this.postsGroups ||= taskQueues.includes(LANE_TASK_QUEUE);
