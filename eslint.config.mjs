@@ -87,7 +87,7 @@ export default defineConfig(
         'contracts/ may define messages with @temporalio/workflow and @temporalio/common, and know no more of Temporal.',
       ),
       ...restrict(
-        ['ledger', 'workflows', 'activities', 'bank', 'api', 'worker', 'migrations'].map(folder),
+        ['ledger', 'workflows', 'activities', 'bank', 'notifications', 'api', 'worker', 'migrations'].map(folder),
         'contracts/ is what every side agrees on: it imports none of the sides.',
       ),
     ],
@@ -104,7 +104,7 @@ export default defineConfig(
         typesAllowed: true,
       }),
       ...restrict(
-        ['ledger', 'bank', 'api', 'worker', 'migrations'].map(folder),
+        ['ledger', 'bank', 'notifications', 'api', 'worker', 'migrations'].map(folder),
         'A workflow does I/O only through activities.',
       ),
     ],
@@ -152,6 +152,16 @@ export default defineConfig(
       ['contracts', 'ledger', 'users', 'workflows', 'activities', 'api', 'worker', 'migrations', 'cli'].map(folder),
       'The bank is somebody else: a rail turns its words into ours, and neither knows anything of Holdfast.',
     ),
+  ),
+  boundary(
+    ['notifications'],
+    [
+      ...restrict([pkg('@temporalio')], 'Notifications know nothing of Temporal: an activity calls them.'),
+      ...restrict(
+        ['workflows', 'activities', 'api', 'worker', 'cli'].map(folder),
+        'Notifications read the books and know no caller.',
+      ),
+    ],
   ),
   boundary(['activities'], restrict([folder('api'), folder('cli')], 'Activities are given what they need.')),
 );

@@ -8,6 +8,8 @@ import type { Shards } from '../ledger/shards';
 import { bankActivities } from './bank';
 import { creditActivities } from './credits';
 import { paymentActivities } from './payments';
+import type { Notifier } from '../notifications/deliver';
+import { notifyActivities } from './notify';
 import { sweepActivities } from './sweep';
 import { transferActivities } from './transfers';
 
@@ -19,6 +21,8 @@ export interface ActivityDeps {
   rail: Rail;
   owners: Owners;
   sealer: Sealer;
+  /** Only where people are told what happened: not in a process of the API. */
+  notifier?: Notifier;
 }
 
 /** Every side effect workflows may ask for; each is safe to run again. */
@@ -29,6 +33,7 @@ export function createActivities(deps: ActivityDeps) {
     ...bankActivities(deps),
     ...creditActivities(deps),
     ...sweepActivities(deps),
+    ...notifyActivities(deps),
   };
 }
 

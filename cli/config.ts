@@ -1,6 +1,7 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { PaymentSettings } from '../contracts/payments';
+import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
 import { databaseUrls, sealKeys, secretText } from './settings-values';
 import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { temporalSettings } from './temporal-settings';
@@ -33,6 +34,7 @@ export interface Config {
   payments: PaymentSettings;
   bank: { url: string; apiKey: string; webhookSecrets: string[]; callsPerSecond: number };
   sweep: { everyMs: number; youngMs: number };
+  notify: NotifyConfig;
   tokenTtlSeconds: number;
   logLevel: string;
 }
@@ -80,6 +82,7 @@ const schema = z.object({
     .string()
     .default('bank-demo-secret')
     .transform((text) => text.split(',')),
+  ...notifyVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
 });
@@ -139,6 +142,7 @@ export function loadConfig(env: Env): Config {
       callsPerSecond: settings.HOLDFAST_BANK_CALLS_PER_SECOND,
     },
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
+    notify: notifyConfig(settings),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,
     logLevel: settings.LOG_LEVEL,
   };
@@ -146,7 +150,7 @@ export function loadConfig(env: Env): Config {
 
 /** What is wrong only when seen together. */
 function contradictions(settings: z.infer<typeof schema>): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
+  const problems = notifyContradictions(settings);
   const shards = settings.HOLDFAST_DATABASE_URLS.length;
   const owners = settings.HOLDFAST_OWNER_DATABASE_URLS?.length ?? shards;
   if (owners !== shards) {

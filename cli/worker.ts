@@ -9,8 +9,10 @@ import { openShards } from '../ledger/shards';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
+import { notifySchedule, sweepSchedule } from '../worker/schedules';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
+import { openNotifier } from './notifier';
 import { onStopSignal } from './stop-signal';
 
 /** One worker process: all task queues, the schedules, and a health endpoint. */
@@ -19,6 +21,7 @@ export async function runWorker(config: Config): Promise<void> {
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log });
   const temporal = await connectTemporal({ ...config.temporal, log });
   const sealer = createSealer(config.secrets.sealKeys);
+  const notifier = openNotifier(config, { log, sealer });
   const activities = createActivities({
     rail: createHttpRail(config.bank),
     sealer,
@@ -27,13 +30,15 @@ export async function runWorker(config: Config): Promise<void> {
     client: temporal.client,
     log,
     groupPosts: new GroupPosts(shards, log),
+    notifier,
   });
-  const sweep = {
-    everyMs: config.sweep.everyMs,
-    input: { shards: shards.count, youngMs: config.sweep.youngMs, settings: config.transfers },
-  };
-  await ensureTemporal(temporal, sweep);
-  const stopEnsuring = keepEnsuring(temporal, sweep, log);
+  const sweepInput = { shards: shards.count, youngMs: config.sweep.youngMs, settings: config.transfers };
+  const schedules = [
+    sweepSchedule(config.sweep.everyMs, sweepInput),
+    notifySchedule(config.notify.everyMs, { shards: shards.count }),
+  ];
+  await ensureTemporal(temporal, schedules);
+  const stopEnsuring = keepEnsuring(temporal, schedules, log);
 
   const workers = await Promise.all([
     ...[TASK_QUEUE, LANE_TASK_QUEUE].map((taskQueue) => createWorker({ ...temporal, taskQueue, activities })),
@@ -58,6 +63,7 @@ export async function runWorker(config: Config): Promise<void> {
     stopEnsuring();
     health.close();
     health.closeAllConnections();
+    for (const channel of notifier.channels) channel.close();
     await shards.close();
     await temporal.connection.close();
   }

@@ -103,7 +103,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       last_error text,
       created_at timestamptz not null default now()
     );
-    create index notifications_due on notifications (next_at) where status = 'due';
+    create index notifications_due on notifications (channel, next_at) where status = 'due';
 
     -- How far a reader of the chain has come.
     create table cursors (name text primary key, block bigint not null);

@@ -1,13 +1,8 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import {
-  searchAttributes,
-  SWEEP_SCHEDULE_ID,
-  TASK_QUEUE,
-  workflowTypes,
-  type SweepInput,
-} from '../contracts/transfers';
+import { searchAttributes, TASK_QUEUE } from '../contracts/transfers';
 import type { Logger } from '../ledger/log';
 import { withDeadline } from './deadline';
+import type { Recurring } from './schedules';
 import type { Temporal } from './temporal';
 
 const KEYWORD = 2;
@@ -18,10 +13,10 @@ const CALL_DEADLINE_MS = 5_000;
  * What Holdfast needs to find in Temporal besides its workflows. Made when a worker starts, and looked after now and
  * then, so that a Temporal which lost its data heals by itself.
  */
-export async function ensureTemporal(temporal: Temporal, sweep: { everyMs: number; input: SweepInput }): Promise<void> {
+export async function ensureTemporal(temporal: Temporal, schedules: Recurring[]): Promise<void> {
   await withDeadline(temporal.connection, CALL_DEADLINE_MS, async () => {
     await ensureSearchAttributes(temporal);
-    await ensureSweep(temporal, sweep);
+    await Promise.all(schedules.map((each) => ensureSchedule(temporal, each)));
   });
 }
 
@@ -35,38 +30,32 @@ async function ensureSearchAttributes({ connection, namespace }: Temporal): Prom
   });
 }
 
-async function ensureSweep(
-  { client }: Temporal,
-  { everyMs, input }: { everyMs: number; input: SweepInput },
-): Promise<void> {
+async function ensureSchedule({ client }: Temporal, recurring: Recurring): Promise<void> {
+  const { scheduleId, workflowType, everyMs, input, summary } = recurring;
   const spec = { intervals: [{ every: everyMs }] };
   const action = {
     type: 'startWorkflow' as const,
-    workflowType: workflowTypes.sweep,
-    workflowId: 'sweep',
+    workflowType,
+    workflowId: workflowType,
     taskQueue: TASK_QUEUE,
     args: [input],
-    staticSummary: 'Start again what lost its workflow',
+    staticSummary: summary,
   };
   const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' };
   try {
-    await client.schedule.create({ scheduleId: SWEEP_SCHEDULE_ID, spec, action, policies });
+    await client.schedule.create({ scheduleId, spec, action, policies });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
     // It may have been made under other settings.
-    const schedule = client.schedule.getHandle(SWEEP_SCHEDULE_ID);
+    const schedule = client.schedule.getHandle(scheduleId);
     await schedule.update((previous) => ({ ...previous, spec, action, policies }));
   }
 }
 
 /** Keeps ensuring until stopped; a Temporal that is away is tried again the next time. */
-export function keepEnsuring(
-  temporal: Temporal,
-  sweep: { everyMs: number; input: SweepInput },
-  log: Logger,
-): () => void {
+export function keepEnsuring(temporal: Temporal, schedules: Recurring[], log: Logger): () => void {
   const again = () =>
-    void ensureTemporal(temporal, sweep).catch((err: unknown) =>
+    void ensureTemporal(temporal, schedules).catch((err: unknown) =>
       log.warn({ err }, 'Temporal could not be looked after'),
     );
   const timer = setInterval(again, AGAIN_AFTER_MS);

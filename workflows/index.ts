@@ -7,3 +7,4 @@ export { adjustment } from './adjustment';
 export { credit } from './credit';
 export { bankAccount } from './bank-account';
 export { sweep } from './sweep';
+export { notify } from './notify';

@@ -1,5 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import pino from 'pino';
+import { logChannel } from '../../notifications/log-channel';
 import { TestHoldfast } from '../support/holdfast';
 import { eventually } from '../support/eventually';
 import { decoded, recordHistories } from '../support/record-histories';
@@ -9,7 +11,8 @@ import { Trouble } from '../support/trouble';
 let holdfast: TestHoldfast;
 let recorded: Record<string, string>;
 beforeAll(async () => {
-  holdfast = await TestHoldfast.start({ patienceMs: 20_000 });
+  const channels = [logChannel(pino({ level: 'silent' }), ['ops', 'user'])];
+  holdfast = await TestHoldfast.start({ patienceMs: 20_000, channels });
   recorded = await recordHistories(holdfast, await Trouble.in(holdfast.database));
   if (process.env['HOLDFAST_RECORD_HISTORIES'] !== '1') return;
   for (const [name, json] of Object.entries(recorded)) {

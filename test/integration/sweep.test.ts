@@ -126,7 +126,7 @@ describe('the sweep', () => {
 
 describe('every worker', () => {
   const schedule = () => holdfast.outside.client.schedule.getHandle(SWEEP_SCHEDULE_ID);
-  const ensure = () => ensureTemporal(holdfast.temporal, holdfast.sweepSettings());
+  const ensure = () => ensureTemporal(holdfast.temporal, holdfast.schedules());
 
   test('makes the sweep’s Schedule, which runs it', async () => {
     const { spec, action } = await schedule().describe();

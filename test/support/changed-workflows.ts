@@ -16,3 +16,8 @@ export async function sweep(...args: Parameters<typeof current.sweep>) {
   await sleep(1);
   return current.sweep(...args);
 }
+
+export async function notify(...args: Parameters<typeof current.notify>) {
+  await sleep(1);
+  return current.notify(...args);
+}

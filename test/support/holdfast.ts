@@ -14,8 +14,11 @@ import { GroupPosts } from '../../ledger/group-posts';
 import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
 import { createBankWorker, createWorker } from '../../worker';
+import type { Channel } from '../../notifications/channels';
+import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
+import { notifySchedule, sweepSchedule } from '../../worker/schedules';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneDatabase, type TestDatabase } from './database';
@@ -33,6 +36,8 @@ export interface HoldfastOptions {
   /** How long a post may wait for its shard. */
   patienceMs?: number;
   workers?: boolean;
+  /** How people are told what happened. */
+  channels?: Channel[];
 }
 
 export interface Fields {
@@ -78,6 +83,7 @@ export class TestHoldfast {
     readonly payments: PaymentSettings,
     private readonly rail: Rail,
     readonly owners: Owners,
+    readonly notifier: Notifier,
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
@@ -102,6 +108,7 @@ export class TestHoldfast {
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards) };
     const api = await TestApi.start({ lanes, database, deps });
+    const notifier = { channels: options.channels ?? [], log, maxAttempts: 3, firstRetryMs: 50 };
     const all = new TestHoldfast(
       api,
       outside,
@@ -114,8 +121,9 @@ export class TestHoldfast {
       payments,
       rail,
       owners,
+      notifier,
     );
-    await ensureTemporal(temporal, all.sweepSettings());
+    await ensureTemporal(temporal, all.schedules());
     if (options.workers ?? true) await all.startWorkers();
     return all;
   }
@@ -130,7 +138,7 @@ export class TestHoldfast {
 
   /** As the API's own worker, and as a worker process. */
   async startWorkers(taskQueues = ALL_QUEUES): Promise<void> {
-    const { shards, groupPosts } = this;
+    const { shards, groupPosts, notifier } = this;
     const { client } = this.temporal;
     const activities = createActivities({
       shards,
@@ -140,6 +148,7 @@ export class TestHoldfast {
       rail: this.rail,
       owners: this.owners,
       sealer: this.api.deps.sealer,
+      notifier,
     });
     this.postsGroups ||= taskQueues.includes(LANE_TASK_QUEUE);
     const parts = { ...this.temporal, activities };
@@ -162,6 +171,12 @@ export class TestHoldfast {
 
   sweepSettings() {
     return { everyMs: SWEEP_EVERY_MS, input: { shards: 1, youngMs: 0, settings: this.transfers } };
+  }
+
+  /** Too slow to meet by chance: a test runs what it wants to see. */
+  schedules() {
+    const { everyMs, input } = this.sweepSettings();
+    return [sweepSchedule(everyMs, input), notifySchedule(everyMs, { shards: 1 })];
   }
 
   get database(): TestDatabase {

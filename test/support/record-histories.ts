@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { cancelSignal, retrySignal, TASK_QUEUE, transferWorkflowId, workflowTypes } from '../../contracts/transfers';
+import { NOTIFY_WORKFLOW_TYPE } from '../../contracts/notifications';
 import type { TestUser } from './api';
 import { writeHistory } from './history-json';
 import { walletOf, type TestHoldfast } from './holdfast';
@@ -24,6 +25,7 @@ export async function recordHistories(holdfast: TestHoldfast, trouble: Trouble):
     'transfer-cancelled-while-retrying': await cancelledWhileRetrying(holdfast, trouble),
     'transfer-cancel-too-late': await cancelTooLate(holdfast, trouble),
     sweep: await swept(holdfast),
+    ...(await notified(holdfast)),
   };
 }
 
@@ -88,6 +90,19 @@ async function swept(holdfast: TestHoldfast): Promise<string> {
   return historyOf(holdfast, workflowId);
 }
 
+/** With nothing to tell, and with something. */
+async function notified(holdfast: TestHoldfast): Promise<Record<string, string>> {
+  const run = async () => {
+    const workflowId = `notify-${randomUUID()}`;
+    const args = [{ shards: 1 }];
+    await holdfast.outside.client.workflow.start(NOTIFY_WORKFLOW_TYPE, { workflowId, taskQueue: TASK_QUEUE, args });
+    return historyOf(holdfast, workflowId);
+  };
+  const idle = await run();
+  await transfer(holdfast, await holdfast.pair('recorded_notify'), 'notify');
+  return { 'notify-idle': idle, 'notify-telling': await run() };
+}
+
 async function transfer(holdfast: TestHoldfast, [alice, bob]: [TestUser, TestUser], key: string) {
   const fields = { from: walletOf(alice), to: walletOf(bob), amount: '5.00', message: 'a private message' };
   return holdfast.transfer(alice, key, fields);
@@ -108,7 +123,9 @@ async function historyOf(holdfast: TestHoldfast, workflowId: string): Promise<st
   const handle = holdfast.outside.client.workflow.getHandle(workflowId);
   await handle.result();
   // Which machine recorded it matters to nobody.
-  return writeHistory(await handle.fetchHistory()).replaceAll(/"identity":\s*"[^"]*"/g, '"identity": "recorder"');
+  return writeHistory(await handle.fetchHistory())
+    .replaceAll(/"identity":\s*"[^"]*"/g, '"identity": "recorder"')
+    .replaceAll(/"name":\s*"[0-9]+@[^"]*"/g, '"name": "recorder"');
 }
 
 /** Everything in a history as text, payloads included. */

@@ -39,6 +39,7 @@ test('a complete environment becomes a typed configuration, with the defaults of
     lane: { deadlineMs: 5000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8 },
     transfers: { attentionAfterMs: 60_000, slowBeatMs: 60_000, groupMaxAgeMs: 600_000 },
     sweep: { everyMs: 30_000, youngMs: 15_000 },
+    notify: { everyMs: 5_000, maxAttempts: 30, log: 'ops' },
     tokenTtlSeconds: 3600,
     logLevel: 'info',
   });
@@ -135,6 +136,23 @@ test("Temporal's own variables mean what they mean to its SDK", () => {
   expect(variables({ ...good, TEMPORAL_TLS_CLIENT_CERT_PATH: '/nowhere.pem' })).toEqual([
     'TEMPORAL_TLS_CLIENT_CERT_PATH',
   ]);
+});
+
+test('half of a channel is reported, and both halves make it', () => {
+  const webhook = { HOLDFAST_NOTIFY_WEBHOOK_URL: 'https://example.com/', HOLDFAST_NOTIFY_WEBHOOK_SECRET: key() };
+  const email = { HOLDFAST_SMTP_URL: 'smtp://mail:25', HOLDFAST_MAIL_FROM: 'Us <us@example.com>' };
+  for (const channel of [webhook, email]) {
+    for (const [half] of Object.entries(channel)) {
+      expect(variables({ ...good, ...channel, [half]: '' })).toEqual([half]);
+    }
+  }
+  expect(variables({ ...good, HOLDFAST_OPS_EMAIL: 'ops@example.com' })).toEqual(['HOLDFAST_SMTP_URL']);
+  const wrong = { HOLDFAST_SMTP_URL: 'http://mail', HOLDFAST_MAIL_FROM: 'us', HOLDFAST_OPS_EMAIL: 'a b@c' };
+  expect(variables({ ...good, ...wrong }).sort()).toEqual(Object.keys(wrong).sort());
+  expect(loadConfig({ ...good, ...webhook, ...email }).notify).toMatchObject({
+    webhook: { url: 'https://example.com/' },
+    email: { smtpUrl: 'smtp://mail:25', from: 'Us <us@example.com>' },
+  });
 });
 
 test('two of our own servers can not share a port; any number of them can pick a free one', () => {

@@ -16,6 +16,8 @@ test('there is a history of each way a workflow can go', () => {
       'group-splitting-out',
       'group-straight-through',
       'group-with-fallback',
+      'notify-idle',
+      'notify-telling',
       'sweep',
       'transfer-attention-then-retry',
       'transfer-cancel-too-late',

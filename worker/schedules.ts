@@ -1,0 +1,31 @@
+import { NOTIFY_SCHEDULE_ID, NOTIFY_WORKFLOW_TYPE, type NotifyInput } from '../contracts/notifications';
+import { SWEEP_SCHEDULE_ID, workflowTypes, type SweepInput } from '../contracts/transfers';
+
+/** A workflow that Temporal starts every so often, unless the one before still runs. */
+export interface Recurring {
+  scheduleId: string;
+  workflowType: string;
+  everyMs: number;
+  input: object;
+  summary: string;
+}
+
+export function sweepSchedule(everyMs: number, input: SweepInput): Recurring {
+  return {
+    scheduleId: SWEEP_SCHEDULE_ID,
+    workflowType: workflowTypes.sweep,
+    everyMs,
+    input,
+    summary: 'Start again what lost its workflow',
+  };
+}
+
+export function notifySchedule(everyMs: number, input: NotifyInput): Recurring {
+  return {
+    scheduleId: NOTIFY_SCHEDULE_ID,
+    workflowType: NOTIFY_WORKFLOW_TYPE,
+    everyMs,
+    input,
+    summary: 'Tell people what happened',
+  };
+}
