@@ -134,5 +134,7 @@ export const searchAttributes = {
   transactionId: 'HoldfastTransactionId',
   type: 'HoldfastType',
   status: 'HoldfastStatus',
+  /** Why it needs attention, or ended otherwise than asked for. */
+  reason: 'HoldfastReason',
   currency: 'HoldfastCurrency',
 } as const;

@@ -7,7 +7,6 @@ import {
   proxyActivities,
   proxyLocalActivities,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
@@ -23,7 +22,6 @@ import {
 import { isFinal } from '../contracts/statuses';
 import { cancelSignal, retrySignal, transferStatusQuery } from '../contracts/transfers';
 import { rootMessage } from './failures';
-import { statusKey } from './start-options';
 import { Story } from './story';
 
 type Ledger = Pick<Activities, 'takeStock' | 'endApproval' | 'askForAttention' | 'resumePayment'>;
@@ -109,7 +107,7 @@ export class PaymentRun {
 
   private async turn({ next, reason }: Situation): Promise<void> {
     if (next === 'approval') return this.waitForApproval();
-    if (this.story.status.status === 'awaiting_approval') this.bePending();
+    if (this.story.status.status === 'awaiting_approval') this.story.goOn();
     if (next === 'attention') {
       if (this.cancelAsked) this.refuseCancel('money has moved');
       return this.waitForPeople(reason ?? 'facts_unclear', 'The facts need a person.');
@@ -221,7 +219,6 @@ export class PaymentRun {
     if (this.story.status.reason !== reason || !this.story.needsAttention) {
       this.story.needAttention(reason, lastError);
       this.isTold = false;
-      upsertSearchAttributes([{ key: statusKey, value: 'needs_attention' }]);
     }
     if (this.isTold) return;
     // Saying that something needs attention must not itself hold anything up.
@@ -235,13 +232,8 @@ export class PaymentRun {
   }
 
   private async goOn(): Promise<void> {
-    this.bePending();
-    await quick.resumePayment(this.input.id).catch(() => undefined);
-  }
-
-  private bePending(): void {
     this.story.goOn();
-    upsertSearchAttributes([{ key: statusKey, value: 'pending' }]);
+    await quick.resumePayment(this.input.id).catch(() => undefined);
   }
 
   private askCancel(): void {

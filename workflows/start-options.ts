@@ -4,7 +4,14 @@ import type { TransactionStatus, TransactionType } from '../contracts/statuses';
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 
-export const statusKey = keyword(searchAttributes.status);
+const statusKey = keyword(searchAttributes.status);
+const reasonKey = keyword(searchAttributes.reason);
+
+/** How it stands, for people who search. */
+export const standing = (status: TransactionStatus, reason?: string) => [
+  { key: statusKey, value: status },
+  { key: reasonKey, value: reason ?? null },
+];
 
 /** How a transfer's own workflow looks in the Web UI from its first moment. */
 export function transferStartOptions(item: TransferItem, status: TransactionStatus = 'pending') {

@@ -1,7 +1,7 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { TransactionStatus } from '../contracts/statuses';
 import type { TransferStatus } from '../contracts/transfers';
-import { statusKey } from './start-options';
+import { standing } from './start-options';
 
 /** What people see of the workflow: the status query, and a readable timeline in its current details. */
 export class Story {
@@ -23,6 +23,7 @@ export class Story {
     if (this.status.status !== 'needs_attention') this.status.since = new Date().toISOString();
     Object.assign(this.status, { status: 'needs_attention', reason, lastError });
     this.tell(`needs attention: ${reason}`);
+    upsertSearchAttributes(standing('needs_attention', reason));
   }
 
   get needsAttention(): boolean {
@@ -40,12 +41,13 @@ export class Story {
   goOn(): void {
     this.become('pending');
     this.tell('goes on');
+    upsertSearchAttributes(standing('pending'));
   }
 
   settle(status: TransactionStatus, reason?: string): void {
     this.become(status, reason);
     this.tell(status);
-    upsertSearchAttributes([{ key: statusKey, value: status }]);
+    upsertSearchAttributes(standing(status, reason));
   }
 
   private become(status: TransactionStatus, reason?: string): void {

@@ -7,7 +7,6 @@ import {
   proxyActivities,
   proxyLocalActivities,
   setHandler,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
@@ -22,7 +21,6 @@ import {
 } from '../contracts/transfers';
 import { failureType, rootMessage } from './failures';
 import { Story } from './story';
-import { statusKey } from './start-options';
 
 const local = proxyLocalActivities<Activities>({
   startToCloseTimeout: '2s',
@@ -116,7 +114,6 @@ export async function transfer({ item, settings, ...before }: TransferInput): Pr
     const lastError = firstError === undefined || firstError === ending ? ending : `${firstError}; then ${ending}`;
     const reason = cancelAsked ? 'cancel_not_possible_yet' : 'books_not_answering';
     story.needAttention(reason, lastError);
-    upsertSearchAttributes([{ key: statusKey, value: 'needs_attention' }]);
     await brief.recordAttention(item, reason, lastError).catch(() => {
       story.tell('Postgres could not be told; the next beat tries again');
     });

@@ -2,7 +2,13 @@ import type { Connection } from '@temporalio/client';
 import type { Config } from '../config';
 
 /** What ops filters by in the Web UI; all of type Keyword. Workers ensure them too, for servers we didn't start. */
-export const SEARCH_ATTRIBUTES = ['HoldfastTransactionId', 'HoldfastType', 'HoldfastStatus', 'HoldfastCurrency'];
+export const SEARCH_ATTRIBUTES = [
+  'HoldfastTransactionId',
+  'HoldfastType',
+  'HoldfastStatus',
+  'HoldfastReason',
+  'HoldfastCurrency',
+];
 
 type Server = Pick<Config['temporal'], 'connectionOptions' | 'namespace'>;
 
