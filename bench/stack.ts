@@ -99,7 +99,7 @@ export class Stack {
     const ports = { ...settings.ports, postgres: this.postgres.port, temporal: this.temporal.port };
     const env = withFacts(
       given,
-      { ...settings, embedded: { postgres: false, temporal: true } },
+      { ...settings, embedded: { postgres: false, temporal: true, bank: true } },
       {
         shards: 1,
         secrets: this.secrets,

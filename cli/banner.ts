@@ -5,7 +5,7 @@ import type { DataFolder } from './embedded/data-folder';
 import { packageRoot } from './embedded/package-root';
 
 /** The last thing `npm start` says: where everything is, and one command that moves money. */
-export async function printBanner(config: Config, folder: DataFolder): Promise<void> {
+export async function printBanner(config: Config, folder: DataFolder, embedded: { bank: boolean }): Promise<void> {
   const api = `http://localhost:${config.http.port}`;
   const { version } = JSON.parse(readFileSync(path.join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const lines = [
@@ -15,6 +15,7 @@ export async function printBanner(config: Config, folder: DataFolder): Promise<v
     `  API              ${api}`,
     `  API docs         ${api}/docs`,
     ...(config.temporal.uiUrl ? [`  Temporal Web UI  ${config.temporal.uiUrl}`] : []),
+    ...(embedded.bank ? [`  Bank simulator   ${config.bank.url}`] : []),
     `  Logs             ${folder.log('*')}`,
   ];
   if (!config.production) {

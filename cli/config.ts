@@ -2,7 +2,7 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { PaymentSettings } from '../contracts/payments';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
-import { databaseUrls, sealKeys, secretText } from './settings-values';
+import { bankUrl, databaseUrls, sealKeys, secretList, secretText } from './settings-values';
 import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { temporalSettings } from './temporal-settings';
 
@@ -29,10 +29,20 @@ export interface Config {
     /** Seal personal data: the first seals, every one opens. */
     sealKeys: { id: string; key: Buffer }[];
   };
+  /** For createHttpRail. */
+  bank: {
+    url: string;
+    apiKey: string;
+    /** Each may have signed a webhook. */
+    webhookSecrets: string[];
+    /** How long one call may take. */
+    deadlineMs: number;
+    /** What all workers together may ask of it. */
+    callsPerSecond: number;
+  };
   lane: { deadlineMs: number; maxQueued: number; maxGroup: number; groupsInFlight: number };
   transfers: { attentionAfterMs: number; slowBeatMs: number; groupMaxAgeMs: number };
   payments: PaymentSettings;
-  bank: { url: string; apiKey: string; webhookSecrets: string[]; callsPerSecond: number };
   sweep: { everyMs: number; youngMs: number };
   notify: NotifyConfig;
   tokenTtlSeconds: number;
@@ -57,6 +67,10 @@ const schema = z.object({
   HOLDFAST_TOKEN_KEY: secretText(),
   HOLDFAST_COMMAND_KEY: secretText(' Keep it for ever: every stored idempotency key depends on it.'),
   HOLDFAST_SEAL_KEYS: sealKeys(),
+  HOLDFAST_BANK_URL: bankUrl(),
+  HOLDFAST_BANK_API_KEY: secretText(),
+  HOLDFAST_BANK_WEBHOOK_SECRETS: secretList(),
+  HOLDFAST_BANK_DEADLINE_MS: milliseconds(5_000),
   HOLDFAST_LANE_DEADLINE_MS: milliseconds(5_000),
   HOLDFAST_LANE_MAX_QUEUED: integer({ min: 1, max: 1_000_000, default: 10_000 }),
   HOLDFAST_LANE_MAX_GROUP: integer({ min: 1, max: 1_000, default: 500 }),
@@ -76,12 +90,6 @@ const schema = z.object({
   }),
   HOLDFAST_BANK_CALLS_PER_SECOND: integer({ min: 1, max: 100_000, default: 200 }),
   HOLDFAST_APPROVAL_WITHIN_MS: integer({ min: 1, max: 30 * 24 * HOUR_MS, default: 24 * HOUR_MS, unit: 'milliseconds' }),
-  HOLDFAST_BANK_URL: z.url('must be the address of the bank.').default('http://127.0.0.1:3100'),
-  HOLDFAST_BANK_API_KEY: z.string().default('bank-demo-key'),
-  HOLDFAST_BANK_WEBHOOK_SECRETS: z
-    .string()
-    .default('bank-demo-secret')
-    .transform((text) => text.split(',')),
   ...notifyVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
@@ -116,6 +124,13 @@ export function loadConfig(env: Env): Config {
       commandKey: settings.HOLDFAST_COMMAND_KEY,
       sealKeys: settings.HOLDFAST_SEAL_KEYS,
     },
+    bank: {
+      url: settings.HOLDFAST_BANK_URL,
+      apiKey: settings.HOLDFAST_BANK_API_KEY,
+      webhookSecrets: settings.HOLDFAST_BANK_WEBHOOK_SECRETS,
+      deadlineMs: settings.HOLDFAST_BANK_DEADLINE_MS,
+      callsPerSecond: settings.HOLDFAST_BANK_CALLS_PER_SECOND,
+    },
     lane: {
       deadlineMs: settings.HOLDFAST_LANE_DEADLINE_MS,
       maxQueued: settings.HOLDFAST_LANE_MAX_QUEUED,
@@ -134,12 +149,6 @@ export function loadConfig(env: Env): Config {
       pollMaxMs: settings.HOLDFAST_BANK_POLL_MAX_MS,
       settleWithinMs: settings.HOLDFAST_BANK_SETTLE_WITHIN_MS,
       approvalWithinMs: settings.HOLDFAST_APPROVAL_WITHIN_MS,
-    },
-    bank: {
-      url: settings.HOLDFAST_BANK_URL,
-      apiKey: settings.HOLDFAST_BANK_API_KEY,
-      webhookSecrets: settings.HOLDFAST_BANK_WEBHOOK_SECRETS,
-      callsPerSecond: settings.HOLDFAST_BANK_CALLS_PER_SECOND,
     },
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),

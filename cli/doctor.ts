@@ -1,3 +1,4 @@
+import { BANK_VARIABLES } from './bank-settings';
 import { CONFIG_VARIABLES, loadConfig, type Config } from './config';
 import { dataFolder } from './embedded/data-folder';
 import { lockHolder } from './embedded/lock';
@@ -8,7 +9,7 @@ import { localEnv } from './local-env';
 import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-settings';
 import { schemaOf } from './migrate';
 import { placeOf, refuseWrongSchema } from './preflight';
-import { probePostgres, probeTemporal } from './probes';
+import { probeBank, probePostgres, probeTemporal } from './probes';
 import { ConfigError, type Env } from './settings';
 import { UserError } from './user-error';
 
@@ -25,7 +26,9 @@ export async function doctor(env: Env): Promise<number> {
     const own = !settings.embedded.postgres && !settings.embedded.temporal;
     findings.push(good(holder ? `Holdfast runs here (pid ${holder.pid})` : 'Holdfast is not running here'));
     if (holder !== undefined || own || env.HOLDFAST_ENV === 'production') {
-      findings.push(...(await servers(loadConfig(localEnv(env)))));
+      const config = loadConfig(localEnv(env));
+      findings.push(...(await servers(config)));
+      if (holder !== undefined && settings.embedded.bank) findings.push(await bank(config));
     } else {
       findings.push(...(await beforeStart(settings)));
     }
@@ -52,7 +55,13 @@ function node(): Finding {
 
 /** A setting that is spelt wrong is silently no setting at all. */
 function misspelt(env: Env): Finding[] {
-  const known = new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, 'HOLDFAST_REPORT_DIR', 'HOLDFAST_ENV_FILE']);
+  const known = new Set([
+    ...CONFIG_VARIABLES,
+    ...LOCAL_VARIABLES,
+    ...BANK_VARIABLES,
+    'HOLDFAST_REPORT_DIR',
+    'HOLDFAST_ENV_FILE',
+  ]);
   return Object.keys(env)
     .filter((name) => /^HOLDFAST_(?!TEST_|BENCH_)/.test(name) && !known.has(name))
     .map((name) => bad(`${name} is set, but is no setting`, 'See .env.example for how they are spelt.'));
@@ -91,10 +100,18 @@ async function temporal(config: Config): Promise<Finding[]> {
   return [good(what), bad(`Search attributes are missing: ${missing.join(', ')}`, whatToDo)];
 }
 
+async function bank(config: Config): Promise<Finding> {
+  const what = `Bank simulator at ${config.bank.url}`;
+  const health = await probeBank(config);
+  if (health.healthy) return good(what);
+  return bad(`${what}: ${health.reason}`, 'It is started again by itself; its log is in .holdfast/logs/bank.log.');
+}
+
 /** Nothing runs yet: would `npm start` succeed? */
 async function beforeStart({ ports, embedded }: LocalSettings): Promise<Finding[]> {
   const wanted = [
     { variable: 'PORT', port: ports.api, needed: true },
+    { variable: 'HOLDFAST_BANK_PORT', port: ports.bank, needed: embedded.bank },
     { variable: 'HOLDFAST_TEMPORAL_PORT', port: ports.temporal, needed: embedded.temporal },
     { variable: 'HOLDFAST_TEMPORAL_UI_PORT', port: ports.temporalUi, needed: embedded.temporal },
     { variable: 'HOLDFAST_POSTGRES_PORT', port: ports.postgres, needed: embedded.postgres },

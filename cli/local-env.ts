@@ -1,6 +1,6 @@
 import { dataFolder, readInstance, type DataFolder } from './embedded/data-folder';
-import { APP_ROLE, OWNER_ROLE } from './embedded/postgres';
-import { readSecrets, type Secrets } from './embedded/secrets';
+import { APP_ROLE, BANK_DATABASE, BANK_ROLE, OWNER_ROLE } from './embedded/postgres';
+import { readSecrets, type BankSecrets, type StoredSecrets } from './embedded/secrets';
 import { loadLocalSettings, type LocalSettings } from './local-settings';
 import { withoutEmpty, type Env } from './settings';
 import { readState } from './state';
@@ -8,13 +8,18 @@ import { readState } from './state';
 /** What is known only once the embedded servers run, or about to run. */
 export interface LocalFacts {
   shards: number;
-  secrets: Secrets;
-  ports: { postgres: number; temporal: number; temporalUi: number };
+  secrets: StoredSecrets;
+  ports: { postgres: number; bank: number; temporal: number; temporalUi: number };
 }
 
 /** The ports on which `up` lets our own processes listen. They overrule the variables, which may say 0: pick one. */
-export function withOwnPorts(env: Env, ports: { api: number; worker: number }): Env {
-  return { ...env, PORT: String(ports.api), HOLDFAST_WORKER_HEALTH_PORT: String(ports.worker) };
+export function withOwnPorts(env: Env, ports: { api: number; worker: number; bank?: number }): Env {
+  return {
+    ...env,
+    PORT: String(ports.api),
+    HOLDFAST_WORKER_HEALTH_PORT: String(ports.worker),
+    ...(ports.bank !== undefined && { HOLDFAST_BANK_PORT: String(ports.bank) }),
+  };
 }
 
 /**
@@ -45,11 +50,23 @@ export function withFacts(env: Env, { embedded }: Pick<LocalSettings, 'embedded'
       HOLDFAST_DATABASE_URLS: url(APP_ROLE, secrets.postgres.app),
       HOLDFAST_OWNER_DATABASE_URLS: url(OWNER_ROLE, secrets.postgres.owner),
     }),
+    ...(embedded.bank && secrets.bank && bankEnv(secrets.bank, embedded.postgres, ports)),
     ...(embedded.temporal && {
       TEMPORAL_ADDRESS: `127.0.0.1:${ports.temporal}`,
       HOLDFAST_TEMPORAL_UI_URL: `http://localhost:${ports.temporalUi}`,
     }),
     ...withoutEmpty(env),
+  };
+}
+
+/** A real bank, named by HOLDFAST_BANK_URL, has its own key and secrets: ours must not be taken for them. */
+function bankEnv(secrets: BankSecrets, embeddedPostgres: boolean, ports: LocalFacts['ports']): Env {
+  const database = `postgres://${BANK_ROLE}:${secrets.database}@127.0.0.1:${ports.postgres}/${BANK_DATABASE}`;
+  return {
+    HOLDFAST_BANK_URL: `http://127.0.0.1:${ports.bank}`,
+    HOLDFAST_BANK_API_KEY: secrets.apiKey,
+    HOLDFAST_BANK_WEBHOOK_SECRETS: secrets.webhookSecret,
+    ...(embeddedPostgres && { HOLDFAST_BANK_DATABASE_URL: database }),
   };
 }
 

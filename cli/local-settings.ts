@@ -9,9 +9,9 @@ export interface LocalSettings {
   dataDir: string;
   /** Undefined: as many as the data folder was made with, or 1 for a new one. */
   shards: number | undefined;
-  ports: { api: number; temporal: number; temporalUi: number; postgres: number };
+  ports: { api: number; bank: number; temporal: number; temporalUi: number; postgres: number };
   /** Which servers are started here, rather than given. */
-  embedded: { postgres: boolean; temporal: boolean };
+  embedded: { postgres: boolean; temporal: boolean; bank: boolean };
 }
 
 const schema = z.object({
@@ -23,6 +23,7 @@ const schema = z.object({
     .refine((count) => count >= 1 && count <= 64, 'must be a whole number from 1 to 64.')
     .optional(),
   PORT: port(3000),
+  HOLDFAST_BANK_PORT: port(3100),
   HOLDFAST_TEMPORAL_PORT: port(7233),
   HOLDFAST_TEMPORAL_UI_PORT: port(8233),
   HOLDFAST_POSTGRES_PORT: port(54_329),
@@ -32,7 +33,11 @@ export const LOCAL_VARIABLES = Object.keys(schema.shape);
 
 /** A server that isn't given is started here. */
 export function embeddedServers(env: Env): LocalSettings['embedded'] {
-  return { postgres: !env.HOLDFAST_DATABASE_URLS, temporal: !namesTemporalServer(env) };
+  return {
+    postgres: !env.HOLDFAST_DATABASE_URLS,
+    temporal: !namesTemporalServer(env),
+    bank: !env.HOLDFAST_BANK_URL,
+  };
 }
 
 export function loadLocalSettings(env: Env): LocalSettings {
@@ -48,6 +53,7 @@ export function loadLocalSettings(env: Env): LocalSettings {
     shards: settings.HOLDFAST_SHARDS,
     ports: {
       api: settings.PORT,
+      bank: settings.HOLDFAST_BANK_PORT,
       temporal: settings.HOLDFAST_TEMPORAL_PORT,
       temporalUi: settings.HOLDFAST_TEMPORAL_UI_PORT,
       postgres: settings.HOLDFAST_POSTGRES_PORT,
@@ -57,14 +63,12 @@ export function loadLocalSettings(env: Env): LocalSettings {
 }
 
 /** Two of our own servers on one port would fail later with a less helpful message. */
-function samePorts(
-  settings: z.infer<typeof schema>,
-  embedded: { postgres: boolean; temporal: boolean },
-): ConfigProblem[] {
+function samePorts(settings: z.infer<typeof schema>, embedded: LocalSettings['embedded']): ConfigProblem[] {
   const used = new Map<number, string>();
   const problems: ConfigProblem[] = [];
   for (const [variable, inUse] of [
     ['PORT', true],
+    ['HOLDFAST_BANK_PORT', embedded.bank],
     ['HOLDFAST_TEMPORAL_PORT', embedded.temporal],
     ['HOLDFAST_TEMPORAL_UI_PORT', embedded.temporal],
     ['HOLDFAST_POSTGRES_PORT', embedded.postgres],

@@ -18,10 +18,11 @@ const program = new Command('holdfast')
 
 program
   .command('up')
-  .summary('run everything on this machine: Postgres, Temporal, the API and a worker')
+  .summary('run everything on this machine: Postgres, Temporal, a bank, the API and a worker')
   .description(
     'Starts a Postgres and a Temporal of its own (or uses yours: HOLDFAST_DATABASE_URLS, TEMPORAL_ADDRESS), brings the\n' +
-      'databases up to date, makes demo users, then runs the API and a worker. Whatever dies is started again.\n' +
+      'databases up to date, makes demo users, then runs a bank simulator (or uses your bank: HOLDFAST_BANK_URL), the API\n' +
+      'and a worker. Whatever dies is started again.\n' +
       'Data is kept in .holdfast/ between runs. Ctrl-C stops everything.',
   )
   .action(async () => {
@@ -73,6 +74,24 @@ program
     const config = await readyConfig();
     const { runWorker } = await import('./worker.js');
     await runWorker(config);
+  });
+
+program
+  .command('bank')
+  .summary('run the bank simulator')
+  .description(
+    'A bank with books of its own, kept in HOLDFAST_BANK_DATABASE_URL: it collects, pays out, and tells the API by\n' +
+      'webhook. Serves HOLDFAST_BANK_PORT, with a page at / that shows its books and switches faults. No money in it is real.',
+  )
+  .addOption(beside())
+  .action(async () => {
+    const { loadBankSettings } = await import('./bank-settings.js');
+    const settings = loadBankSettings(localEnv(process.env));
+    const { requireFreePort } = await import('./embedded/ports.js');
+    const { host, port } = settings;
+    await requireFreePort({ port, host, what: 'the bank simulator', variable: 'HOLDFAST_BANK_PORT' });
+    const { runBank } = await import('./bank.js');
+    await runBank(settings);
   });
 
 program

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LATEST_MIGRATION } from '../migrations';
+import { loadBankSettings } from './bank-settings';
 import { loadConfig, type Config } from './config';
 import { newSecrets } from './embedded/secrets';
 import { withFacts } from './local-env';
 import { embeddedServers, loadLocalSettings, type LocalSettings } from './local-settings';
 import { schemaOf, type Schema } from './migrate';
 import { probePostgres, probeTemporal, type Health } from './probes';
-import { ConfigError, type ConfigProblem, type Env } from './settings';
+import { ConfigError, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { UserError } from './user-error';
 
 const PATIENCE_MS = 10_000;
@@ -24,9 +25,12 @@ export function checkedSettings(env: Env): LocalSettings {
     }
   };
   const settings = collect(() => loadLocalSettings(env));
-  const standIns = { shards: 1, secrets: newSecrets(), ports: { postgres: 1, temporal: 1, temporalUi: 1 } };
+  const standIns = { shards: 1, secrets: newSecrets(), ports: { postgres: 1, bank: 1, temporal: 1, temporalUi: 1 } };
   const production = env.HOLDFAST_ENV === 'production';
-  collect(() => loadConfig(production ? env : withFacts(env, { embedded: embeddedServers(env) }, standIns)));
+  const embedded = embeddedServers(withoutEmpty(env));
+  const complete = production ? env : withFacts(env, { embedded }, standIns);
+  collect(() => loadConfig(complete));
+  if (embedded.bank && !production) collect(() => loadBankSettings(complete));
   if (settings === undefined || problems.size > 0) throw new ConfigError([...problems.values()]);
   return settings;
 }

@@ -44,6 +44,11 @@ export function probeWorker({ worker }: Config): Promise<Health> {
   return probeHttp(`http://127.0.0.1:${worker.healthPort}/healthz`);
 }
 
+/** Of the simulator: a real bank has no address for this. */
+export function probeBank({ bank }: Config): Promise<Health> {
+  return probeHttp(`${bank.url}/healthz`);
+}
+
 async function probeHttp(url: string): Promise<Health> {
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -62,10 +67,13 @@ function reasonOf(error: unknown): string {
   return error.cause === undefined ? error.message : reasonOf(error.cause);
 }
 
-export async function waitUntilHealthy(name: 'api' | 'worker', config: Config): Promise<void> {
+const PROBES = { api: probeApi, worker: probeWorker, bank: probeBank };
+export type OurProcess = keyof typeof PROBES;
+
+export async function waitUntilHealthy(name: OurProcess, config: Config): Promise<void> {
   const giveUpAt = Date.now() + HEALTHY_WITHIN_MS;
   for (;;) {
-    const health = await (name === 'api' ? probeApi(config) : probeWorker(config));
+    const health = await PROBES[name](config);
     if (health.healthy) return;
     if (Date.now() > giveUpAt) {
       throw new UserError(`The ${name} is not healthy after ${HEALTHY_WITHIN_MS / 1000} s: ${health.reason}`);

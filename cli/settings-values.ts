@@ -29,6 +29,22 @@ export function secretText(advice = '') {
   return required(`is missing. ${make}`).min(32, `must have at least 32 characters. ${make}`);
 }
 
+export function bankUrl() {
+  const shape = 'must look like https://bank.example.com.';
+  return required('is missing: give the address of your bank. (`npm start` brings a bank simulator.)').refine(
+    (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    shape,
+  );
+}
+
+/** Comma-separated secrets: with two of them one can be changed for another without a gap. */
+export function secretList() {
+  const make = 'give secrets of at least 32 characters, comma separated; make one: openssl rand -base64 32.';
+  return required(`is missing: ${make}`)
+    .transform((text) => text.split(',').map((secret) => secret.trim()))
+    .refine((secrets) => secrets.every((secret) => secret.length >= 32), `has a secret that is too short: ${make}`);
+}
+
 /** `id:base64,id2:base64`: the first seals, the others still open what they sealed. */
 export function sealKeys() {
   const make = 'give id:key pairs, comma separated, the current one first; make a key: openssl rand -base64 32.';

@@ -2,13 +2,13 @@ import { rmSync } from 'node:fs';
 import { readJson, writeJson } from './embedded/json-file';
 import { isRunning, type ProcessIdentity } from './embedded/processes';
 
-export const PROCESS_NAMES = ['postgres', 'temporal', 'api', 'worker'] as const;
+export const PROCESS_NAMES = ['postgres', 'temporal', 'bank', 'api', 'worker'] as const;
 export type ProcessName = (typeof PROCESS_NAMES)[number];
 
 /** What `up` writes down about what it runs: `status` reads it, and the next `up` clears up after it. */
 export interface State {
   up: ProcessIdentity;
-  ports: { postgres?: number; temporal?: number; temporalUi?: number; api: number; worker: number };
+  ports: { postgres?: number; temporal?: number; temporalUi?: number; bank?: number; api: number; worker: number };
   processes: Partial<Record<ProcessName, ProcessIdentity>>;
 }
 

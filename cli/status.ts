@@ -3,7 +3,7 @@ import { dataFolder } from './embedded/data-folder';
 import { lockHolder } from './embedded/lock';
 import { localEnv, withOwnPorts } from './local-env';
 import { loadLocalSettings } from './local-settings';
-import { probeApi, probePostgres, probeTemporal, probeWorker, type Health } from './probes';
+import { probeApi, probeBank, probePostgres, probeTemporal, probeWorker, type Health } from './probes';
 import type { Env } from './settings';
 import { PROCESS_NAMES, readState, type ProcessName, type State } from './state';
 
@@ -30,8 +30,13 @@ export async function readStatus(env: Env): Promise<Status> {
   const state = readState(folder.state);
   if (holder === undefined || state === undefined) return { up: null, processes: [] };
   const config = loadConfig(withOwnPorts(localEnv(env), state.ports));
-  const processes = await Promise.all(PROCESS_NAMES.map((name) => ask(name, config, state)));
+  const processes = await Promise.all(listed(state).map((name) => ask(name, config, state)));
   return { up: holder.pid, processes };
+}
+
+/** A bank that isn't ours has no health that we could ask for. */
+function listed({ ports }: State): ProcessName[] {
+  return PROCESS_NAMES.filter((name) => name !== 'bank' || ports.bank !== undefined);
 }
 
 async function ask(name: ProcessName, config: Config, state: State): Promise<ProcessStatus> {
@@ -58,6 +63,8 @@ async function probe(
       const health = await probeTemporal(config);
       return { port: ports.temporal ?? given, health, ours: ports.temporal !== undefined };
     }
+    case 'bank':
+      return { port: ports.bank ?? null, health: await probeBank(config), ours: true };
     case 'api':
       return { port: ports.api, health: await probeApi(config), ours: true };
     case 'worker':

@@ -9,15 +9,15 @@ import { takeLock } from './embedded/lock';
 import { lastLines, rotateLog } from './embedded/logs';
 import { freePort, requireFreePort } from './embedded/ports';
 import { startPostgres } from './embedded/postgres';
-import { ensureDatabase, ensureRoles } from './embedded/postgres-databases';
+import { ensureBankDatabase, ensureDatabase, ensureRoles } from './embedded/postgres-databases';
 import { describeExit, exitOf, identify, stopProcess } from './embedded/processes';
-import { ensureSecrets } from './embedded/secrets';
+import { ensureSecrets, type Secrets } from './embedded/secrets';
 import { startTemporal } from './embedded/temporal';
 import { findTemporal } from './embedded/temporal-cli';
 import { shardDatabases, withFacts, withOwnPorts, type LocalFacts } from './local-env';
 import type { LocalSettings } from './local-settings';
 import { migrate } from './migrate';
-import { waitUntilHealthy } from './probes';
+import { waitUntilHealthy, type OurProcess } from './probes';
 import { checkedSettings, requireServers } from './preflight';
 import type { Env } from './settings';
 import { forgetState, leftOver, PROCESS_NAMES, readState, writeState, type ProcessName, type State } from './state';
@@ -25,12 +25,12 @@ import { Supervisor, type Running } from './supervisor';
 import { UserError } from './user-error';
 
 const say = (line: string) => console.log(line);
-const STOP_ORDER: readonly ProcessName[] = ['api', 'worker', 'temporal', 'postgres'];
+const STOP_ORDER: readonly ProcessName[] = ['api', 'worker', 'bank', 'temporal', 'postgres'];
 /** Long enough for the API to finish what it accepted. */
 const STOPPING = [{ signal: 'SIGTERM', waitMs: 10_000 }] as const;
 const FORCE_AFTER_MS = 3_000;
 
-type UpFacts = LocalFacts & { ports: { api: number; worker: number } };
+type UpFacts = LocalFacts & { secrets: Secrets; ports: { api: number; worker: number } };
 
 /** Runs everything on one machine, until a signal stops it. Resolves with the exit code. */
 export async function up(env: Env): Promise<number> {
@@ -86,11 +86,15 @@ async function gatherFacts(env: Env, settings: LocalSettings, folder: DataFolder
     postgres: await pick(settings.ports.postgres),
     temporal: await pick(settings.ports.temporal),
     temporalUi: await pick(settings.ports.temporalUi),
+    bank: await pick(settings.ports.bank),
     api: await pick(settings.ports.api),
     worker: await freePort(),
   };
   // All of them now, before anything slow: the person is still looking.
   await requireFreePort({ port: ports.api, what: 'the API', variable: 'PORT', host: env.HOST || undefined });
+  if (settings.embedded.bank) {
+    await requireFreePort({ port: ports.bank, what: 'the bank simulator', variable: 'HOLDFAST_BANK_PORT' });
+  }
   if (settings.embedded.temporal) {
     await requireFreePort({ port: ports.temporal, what: 'Temporal', variable: 'HOLDFAST_TEMPORAL_PORT' });
     const ui = { port: ports.temporalUi, what: 'the Temporal Web UI', variable: 'HOLDFAST_TEMPORAL_UI_PORT' };
@@ -107,6 +111,7 @@ function portsInUse({ embedded }: LocalSettings, { ports }: UpFacts): State['por
   return {
     ...(embedded.postgres && { postgres: ports.postgres }),
     ...(embedded.temporal && { temporal: ports.temporal, temporalUi: ports.temporalUi }),
+    ...(embedded.bank && { bank: ports.bank }),
     api: ports.api,
     worker: ports.worker,
   };
@@ -140,9 +145,13 @@ async function startAll(
     const { seed } = await import('./seed.js');
     await seed(config);
   }
+  if (settings.embedded.bank) {
+    say('Starting the bank simulator');
+    await startOurs('bank', env, config, folder, supervisor);
+  }
   say('Starting the API and a worker');
   await Promise.all((['api', 'worker'] as const).map((name) => startOurs(name, env, config, folder, supervisor)));
-  await printBanner(config, folder);
+  await printBanner(config, folder, settings.embedded);
 }
 
 async function startBooks(folder: DataFolder, facts: UpFacts, supervisor: Supervisor<ProcessName>): Promise<void> {
@@ -162,10 +171,11 @@ async function startBooks(folder: DataFolder, facts: UpFacts, supervisor: Superv
   const adminUrl = postgres.adminUrl('postgres');
   await ensureRoles(adminUrl, facts.secrets.postgres);
   for (const database of shardDatabases(facts.shards)) await ensureDatabase(adminUrl, database);
+  await ensureBankDatabase(adminUrl, facts.secrets.bank.database);
 }
 
 async function startOurs(
-  name: 'api' | 'worker',
+  name: OurProcess,
   env: Env,
   config: Config,
   folder: DataFolder,
@@ -183,7 +193,7 @@ async function startOurs(
   died.catch(() => {}); // a later death is the supervisor's to handle
 }
 
-function spawnOurs(name: 'api' | 'worker', env: Env, folder: DataFolder): Running {
+function spawnOurs(name: OurProcess, env: Env, folder: DataFolder): Running {
   const log = openSync(folder.log(name), 'a');
   // The folder is there for people who look at the process list.
   const child = spawn(process.execPath, [path.join(__dirname, 'main.js'), name, '--beside', folder.path], {

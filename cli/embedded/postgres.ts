@@ -56,6 +56,9 @@ export interface RunningPostgres {
 export const ADMIN_ROLE = 'holdfast_admin';
 export const OWNER_ROLE = 'holdfast_owner';
 export const APP_ROLE = 'holdfast_app';
+/** The bank simulator's: it has no business in the books, nor they in its own. */
+export const BANK_ROLE = 'holdfast_bank';
+export const BANK_DATABASE = 'holdfast_bank';
 
 const STARTING_MS = 120_000; // recovery after a crash reads up to max_wal_size of log
 /** SIGINT is Postgres's fast shutdown: it ends sessions and writes a checkpoint. SIGQUIT leaves that to recovery. */

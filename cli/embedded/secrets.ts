@@ -13,11 +13,22 @@ export interface Secrets {
   commandKey: string;
   /** As HOLDFAST_SEAL_KEYS has it. */
   sealKeys: string;
+  bank: BankSecrets;
 }
 
-export function readSecrets(folder: DataFolder): Secrets | undefined {
+export interface BankSecrets {
+  /** Of the role that owns the bank simulator's database. */
+  database: string;
+  apiKey: string;
+  webhookSecret: string;
+}
+
+/** A folder made before there was a bank has none for it, until the next `up`. */
+export type StoredSecrets = Omit<Secrets, 'bank'> & { bank?: BankSecrets };
+
+export function readSecrets(folder: DataFolder): StoredSecrets | undefined {
   try {
-    return readJson<Secrets>(folder.secrets);
+    return readJson<StoredSecrets>(folder.secrets);
   } catch (error) {
     throw new UserError(
       `${folder.secrets} can't be read (${(error as Error).message}).`,
@@ -28,7 +39,7 @@ export function readSecrets(folder: DataFolder): Secrets | undefined {
 
 export function ensureSecrets(folder: DataFolder): Secrets {
   const known = readSecrets(folder);
-  if (known !== undefined) return known;
+  if (known !== undefined) return withBank(folder, known);
   if (existsSync(path.join(folder.cluster, 'PG_VERSION'))) {
     throw new UserError(
       `${folder.secrets} is gone, and the data in ${folder.cluster} can't be opened without it.`,
@@ -40,6 +51,13 @@ export function ensureSecrets(folder: DataFolder): Secrets {
   return secrets;
 }
 
+function withBank(folder: DataFolder, { bank, ...others }: StoredSecrets): Secrets {
+  if (bank !== undefined) return { ...others, bank };
+  const completed = { ...others, bank: newSecrets().bank };
+  writeJson(folder.secrets, completed, 0o600);
+  return completed;
+}
+
 export function newSecrets(): Secrets {
   const password = () => randomBytes(24).toString('base64url'); // stands in URLs
   const key = () => randomBytes(32).toString('base64');
@@ -48,5 +66,6 @@ export function newSecrets(): Secrets {
     tokenKey: key(),
     commandKey: key(),
     sealKeys: `local1:${key()}`,
+    bank: { database: password(), apiKey: key(), webhookSecret: key() },
   };
 }

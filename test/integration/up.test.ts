@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,7 +11,13 @@ import type { ProcessStatus, Status } from '../../cli/status';
 jest.setTimeout(120_000);
 
 const MAIN = path.join(__dirname, '../../dist/cli/main.js');
-const PORTS = ['PORT', 'HOLDFAST_TEMPORAL_PORT', 'HOLDFAST_TEMPORAL_UI_PORT', 'HOLDFAST_POSTGRES_PORT'];
+const PORTS = [
+  'PORT',
+  'HOLDFAST_BANK_PORT',
+  'HOLDFAST_TEMPORAL_PORT',
+  'HOLDFAST_TEMPORAL_UI_PORT',
+  'HOLDFAST_POSTGRES_PORT',
+];
 
 /** One `holdfast up` with a data folder and ports of its own. */
 class Instance {
@@ -95,11 +101,12 @@ beforeAll(async () => {
 });
 afterAll(() => instance.remove());
 
-test('status --json lists four healthy processes, each with its pid and port', async () => {
+test('status --json lists five healthy processes, each with its pid and port', async () => {
   const { processes } = await instance.status();
   expect(processes.map(({ name, health }) => [name, health])).toEqual([
     ['postgres', 'healthy'],
     ['temporal', 'healthy'],
+    ['bank', 'healthy'],
     ['api', 'healthy'],
     ['worker', 'healthy'],
   ]);
@@ -118,6 +125,25 @@ test('the banner has the URLs, the demo users with tokens, and one curl that mov
   expect(instance.output).toMatch(/curl [^]*Idempotency-Key[^]*"from":"house.SGD","to":"yunus.SGD"/);
 });
 
+test('the bank simulator keeps its own books, where the application has no entry', async () => {
+  const { port } = await instance.find('bank');
+  expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+  expect(instance.output).toContain(`Bank simulator   http://127.0.0.1:${port}`);
+  const secrets = JSON.parse(readFileSync(path.join(instance.folder, 'secrets.json'), 'utf8')) as {
+    postgres: { app: string };
+    bank: { database: string };
+  };
+  const { port: postgres } = await instance.find('postgres');
+  const enter = async (user: string, password: string, database: string) => {
+    const client = new pg.Client({ host: '127.0.0.1', port: postgres!, user, password, database });
+    await client.connect();
+    await client.end();
+  };
+  await enter('holdfast_bank', secrets.bank.database, 'holdfast_bank');
+  await expect(enter('holdfast_app', secrets.postgres.app, 'holdfast_bank')).rejects.toThrow(/permission denied/);
+  await expect(enter('holdfast_bank', secrets.bank.database, 'holdfast_0')).rejects.toThrow(/permission denied/);
+});
+
 test('only its owner can read the secrets', () => {
   expect(statSync(path.join(instance.folder, 'secrets.json')).mode & 0o777).toBe(0o600);
 });
@@ -128,7 +154,7 @@ test('doctor finds nothing wrong with a healthy instance', async () => {
   expect(code).toBe(0);
 });
 
-test.each(['api', 'worker', 'temporal', 'postgres'] as const)(
+test.each(['api', 'worker', 'bank', 'temporal', 'postgres'] as const)(
   '%s comes back after SIGKILL, and it is said',
   async (name) => {
     const before = await instance.find(name);
@@ -242,13 +268,34 @@ test('the number of shards can not change under existing data', async () => {
   expect(output).toContain('HOLDFAST_SHARDS is 2, but the data');
 });
 
+test('a data folder made before there was a bank gets what the bank needs, and with a real bank no simulator runs', async () => {
+  const file = path.join(instance.folder, 'secrets.json');
+  const { bank: _, ...before } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  writeFileSync(file, JSON.stringify(before));
+  await instance.start({
+    HOLDFAST_BANK_URL: 'http://127.0.0.1:9',
+    HOLDFAST_BANK_API_KEY: 'the key of a bank that is not there, long enough',
+    HOLDFAST_BANK_WEBHOOK_SECRETS: 'the secret of a bank that is not there, long enough',
+  });
+  expect((await instance.status()).processes.map(({ name }) => name)).toEqual([
+    'postgres',
+    'temporal',
+    'api',
+    'worker',
+  ]);
+  expect(await instance.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  const after = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  expect(after).toEqual({ ...before, bank: expect.any(Object) as object });
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
 test('after SIGKILL of up itself its servers end, and a second start works at once, on the same data', async () => {
   await instance.start();
   const identities = await instance.identities();
   await instance.end('SIGKILL');
   await instance.start();
   expect(identities.filter(isRunning)).toEqual([]);
-  expect((await instance.status()).processes.map(({ health }) => health)).toEqual(Array(4).fill('healthy'));
+  expect((await instance.status()).processes.map(({ health }) => health)).toEqual(Array(5).fill('healthy'));
 
   const left = await instance.identities();
   await instance.end('SIGKILL');

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
+import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
 import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
 
@@ -25,7 +26,9 @@ const compose = parse(text, { merge: true }) as {
   volumes: Record<string, unknown>;
 };
 const services = Object.entries(compose.services);
-const ours = services.filter(([, service]) => service.build !== undefined);
+const built = services.filter(([, service]) => service.build !== undefined);
+/** The bank is of our image, but another party. */
+const ours = built.filter(([name]) => name !== 'bank');
 
 /** Every `${NAME}`, with what follows the name: nothing, a default, or a demand that it be set. */
 const interpolated = [...text.matchAll(/\$\{([A-Z_]+)([^}]*)\}/g)].map(([, name, rest]) => ({
@@ -39,6 +42,9 @@ const secrets = {
   POSTGRES_OWNER_PASSWORD: 'owner-password',
   POSTGRES_APP_PASSWORD: 'app-password',
   POSTGRES_TEMPORAL_PASSWORD: 'temporal-password',
+  POSTGRES_BANK_PASSWORD: 'bank-password',
+  HOLDFAST_BANK_API_KEY: Buffer.alloc(32, 4).toString('base64'),
+  HOLDFAST_BANK_WEBHOOK_SECRETS: Buffer.alloc(32, 5).toString('base64'),
   HOLDFAST_TOKEN_KEY: Buffer.alloc(32, 1).toString('base64'),
   HOLDFAST_COMMAND_KEY: Buffer.alloc(32, 2).toString('base64'),
   HOLDFAST_SEAL_KEYS: `first:${Buffer.alloc(32, 3).toString('base64')}`,
@@ -56,10 +62,11 @@ function environmentOf({ environment = {} }: Service): Record<string, string> {
   );
 }
 
-test('the books, Temporal with its own database, its Web UI, and our three are there', () => {
+test('the books, Temporal with its own database, its Web UI, a bank, and our three are there', () => {
   expect(Object.keys(compose.services).sort()).toEqual(
     [
       ...['api', 'worker', 'migrate', 'shard-0', 'shard-0-roles'],
+      ...['bank', 'bank-db'],
       ...['temporal', 'temporal-db', 'temporal-schema', 'temporal-namespace', 'temporal-ui'],
     ].sort(),
   );
@@ -78,7 +85,7 @@ test('the tools that make the schema are of the version of the server', () => {
 
 test('our image has the version of the package, and the Dockerfile builds on one exact Node, as an ordinary user', () => {
   const { version } = JSON.parse(read('package.json')) as { version: string };
-  for (const [, { image }] of ours) expect(image).toBe(`holdfast:${version}`);
+  for (const [, { image }] of built) expect(image).toBe(`holdfast:${version}`);
   const dockerfile = read('Dockerfile');
   const bases = [...dockerfile.matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
   expect(new Set(bases).size).toBe(1);
@@ -106,6 +113,21 @@ test.each(ours)('%s is given only settings that exist, and they make a valid con
   expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
   expect(environment).toMatchObject({ HOLDFAST_ENV: 'production' });
   expect(loadConfig(environment)).toMatchObject({ production: true, shards: [{}] });
+});
+
+test('the bank is given valid settings of its own, and nothing of the books; it is the one we talk to', () => {
+  const { environment = {} } = compose.services['bank']!;
+  const known = new Set([...BANK_VARIABLES, 'HOLDFAST_ENV']);
+  expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
+  const bank = loadBankSettings(environmentOf(compose.services['bank']!));
+  const config = loadConfig(environmentOf(compose.services['api']!));
+  expect(config.bank).toMatchObject({ url: `http://bank:${bank.port}`, apiKey: bank.apiKey });
+  expect(config.bank.webhookSecrets).toEqual(bank.webhookSecrets);
+  expect(bank.webhookUrl).toBe(`http://api:${config.http.port}/v1/bank/webhooks`);
+  const database = new URL(bank.databaseUrl);
+  const { image, environment: given = {} } = compose.services[database.hostname]!;
+  expect(image).toMatch(/^postgres:/);
+  expect([database.username, database.pathname]).toEqual([given['POSTGRES_USER'], `/${given['POSTGRES_USER']}`]);
 });
 
 test('only migrations get the role that owns the tables', () => {
@@ -139,7 +161,7 @@ test('every secret has to be given: none is written down, none has a default', (
   for (const [name, { environment = {} }] of services) {
     for (const [variable, value] of Object.entries(environment)) {
       // A URL holds a password; the others are secrets by their name.
-      if (!/PASSWORD|PWD|_KEYS?$|DATABASE_URLS$/.test(variable)) continue;
+      if (!/PASSWORD|PWD|_KEYS?$|_SECRETS$|DATABASE_URLS?$/.test(variable)) continue;
       expect(`${name}: ${value}`).toMatch(/\$\{[A-Z_]+:\?/);
     }
   }

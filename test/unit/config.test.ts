@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
 import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
 import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
 import { checkedSettings } from '../../cli/preflight';
@@ -14,6 +15,9 @@ const good = {
   HOLDFAST_TOKEN_KEY: key(),
   HOLDFAST_COMMAND_KEY: key(),
   HOLDFAST_SEAL_KEYS: `b:${key()},a:${key()}`,
+  HOLDFAST_BANK_URL: 'https://bank.example.com',
+  HOLDFAST_BANK_API_KEY: key(),
+  HOLDFAST_BANK_WEBHOOK_SECRETS: `${key()}, ${key()}`,
   TEMPORAL_ADDRESS: 'temporal:7233',
 };
 
@@ -36,6 +40,7 @@ test('a complete environment becomes a typed configuration, with the defaults of
     http: { host: '127.0.0.1', port: 3000 },
     shards: [{ url: 'postgres://app:secret@db0/holdfast_0' }, { url: 'postgres://app:secret@db1/holdfast_1' }],
     temporal: { address: 'temporal:7233', namespace: 'default', connectionOptions: { address: 'temporal:7233' } },
+    bank: { url: 'https://bank.example.com', apiKey: good.HOLDFAST_BANK_API_KEY, deadlineMs: 5000 },
     lane: { deadlineMs: 5000, maxQueued: 10_000, maxGroup: 500, groupsInFlight: 8 },
     transfers: { attentionAfterMs: 60_000, slowBeatMs: 60_000, groupMaxAgeMs: 600_000 },
     sweep: { everyMs: 30_000, youngMs: 15_000 },
@@ -43,6 +48,7 @@ test('a complete environment becomes a typed configuration, with the defaults of
     tokenTtlSeconds: 3600,
     logLevel: 'info',
   });
+  expect(config.bank.webhookSecrets).toEqual(good.HOLDFAST_BANK_WEBHOOK_SECRETS.split(', '));
   expect(config.secrets.sealKeys.map(({ id, key }) => [id, key.length])).toEqual([
     ['b', 32],
     ['a', 32],
@@ -59,9 +65,13 @@ test('all mistakes are reported at once, each with its variable', () => {
     HOLDFAST_SEAL_KEYS: 'a:AAAA',
     HOLDFAST_LANE_MAX_GROUP: '0',
     HOLDFAST_DATABASE_URLS: 'mysql://x/y',
+    HOLDFAST_BANK_URL: 'bank.example.com',
+    HOLDFAST_BANK_WEBHOOK_SECRETS: `${key()},short`,
     TEMPORAL_ADDRESS: 'http://temporal:7233',
   });
   expect(found.sort()).toEqual([
+    'HOLDFAST_BANK_URL',
+    'HOLDFAST_BANK_WEBHOOK_SECRETS',
     'HOLDFAST_DATABASE_URLS',
     'HOLDFAST_ENV',
     'HOLDFAST_LANE_MAX_GROUP',
@@ -79,13 +89,18 @@ test('a mistake never repeats a secret', () => {
     HOLDFAST_DATABASE_URLS: 'postgres//app:hunter2@db0',
     HOLDFAST_SEAL_KEYS: 'hunter2',
     HOLDFAST_TOKEN_KEY: 'hunter2',
+    HOLDFAST_BANK_API_KEY: 'hunter2',
+    HOLDFAST_BANK_WEBHOOK_SECRETS: 'hunter2',
   };
-  expect(problems(env)).toHaveLength(3);
+  expect(problems(env)).toHaveLength(5);
   expect(problems(env).join('\n')).not.toContain('hunter2');
 });
 
 test('production has no default secrets and no default servers: each missing one is named', () => {
   expect(variables({ HOLDFAST_ENV: 'production' }).sort()).toEqual([
+    'HOLDFAST_BANK_API_KEY',
+    'HOLDFAST_BANK_URL',
+    'HOLDFAST_BANK_WEBHOOK_SECRETS',
     'HOLDFAST_COMMAND_KEY',
     'HOLDFAST_DATABASE_URLS',
     'HOLDFAST_SEAL_KEYS',
@@ -158,17 +173,49 @@ test('half of a channel is reported, and both halves make it', () => {
 test('two of our own servers can not share a port; any number of them can pick a free one', () => {
   expect(variables({ PORT: '7233' }, loadLocalSettings)).toEqual(['HOLDFAST_TEMPORAL_PORT']);
   expect(variables({ PORT: '7233', TEMPORAL_ADDRESS: 't:1' }, loadLocalSettings)).toEqual([]);
+  expect(variables({ PORT: '3100' }, loadLocalSettings)).toEqual(['HOLDFAST_BANK_PORT']);
   expect(variables({ PORT: '0', HOLDFAST_POSTGRES_PORT: '0' }, loadLocalSettings)).toEqual([]);
 });
 
 test('`holdfast up` reports mistakes in its own settings and in those of the processes it starts together, each once', () => {
   const env = { PORT: 'abc', HOLDFAST_SHARDS: '0', HOLDFAST_LANE_MAX_GROUP: '0' };
   expect(variables(env, checkedSettings).sort()).toEqual(['HOLDFAST_LANE_MAX_GROUP', 'HOLDFAST_SHARDS', 'PORT']);
-  expect(checkedSettings({}).embedded).toEqual({ postgres: true, temporal: true });
+  expect(checkedSettings({}).embedded).toEqual({ postgres: true, temporal: true, bank: true });
+});
+
+test('the bank simulator needs a database and what proves who it is; the API it tells is the one on this machine', () => {
+  expect(variables({}, loadBankSettings).sort()).toEqual([
+    'HOLDFAST_BANK_API_KEY',
+    'HOLDFAST_BANK_DATABASE_URL',
+    'HOLDFAST_BANK_WEBHOOK_SECRETS',
+  ]);
+  const env = { ...good, HOLDFAST_BANK_DATABASE_URL: 'postgres://bank:secret@db/bank', PORT: '3005' };
+  expect(loadBankSettings(env)).toMatchObject({
+    databaseUrl: 'postgres://bank:secret@db/bank',
+    port: 3100,
+    host: '127.0.0.1',
+    webhookUrl: 'http://127.0.0.1:3005/v1/bank/webhooks',
+    settleAfterMs: 500,
+  });
+});
+
+test('with a real bank nothing of the simulator is needed, and its key is never taken from the data folder', () => {
+  const env = { HOLDFAST_BANK_URL: 'https://bank.example.com' };
+  expect(variables(env, checkedSettings).sort()).toEqual(['HOLDFAST_BANK_API_KEY', 'HOLDFAST_BANK_WEBHOOK_SECRETS']);
+  const { HOLDFAST_BANK_API_KEY, HOLDFAST_BANK_WEBHOOK_SECRETS } = good;
+  const complete = { ...env, HOLDFAST_BANK_API_KEY, HOLDFAST_BANK_WEBHOOK_SECRETS };
+  expect(checkedSettings(complete).embedded).toEqual({ postgres: true, temporal: true, bank: false });
+});
+
+test('beside a Postgres of your own the bank simulator needs a database in it', () => {
+  const env = { HOLDFAST_DATABASE_URLS: 'postgres://app:secret@db/holdfast_0' };
+  expect(variables(env, checkedSettings)).toEqual(['HOLDFAST_BANK_DATABASE_URL']);
 });
 
 test('.env.example lists every setting, and no other', () => {
   const text = readFileSync(path.join(__dirname, '../../.env.example'), 'utf8');
   const listed = [...text.matchAll(/^# ([A-Z][A-Z_]+)=/gm)].map((match) => match[1]);
-  expect(new Set(listed)).toEqual(new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, ...TEMPORAL_VARIABLES]));
+  expect(new Set(listed)).toEqual(
+    new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, ...BANK_VARIABLES, ...TEMPORAL_VARIABLES]),
+  );
 });
