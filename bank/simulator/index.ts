@@ -55,9 +55,9 @@ export async function startBank(options: BankOptions): Promise<RunningBank> {
       (err) => log.error({ err }, 'delivering failed'),
     );
   const settle = async () => {
-    const nextInMs = await settleDue(pool, outbox);
-    if (nextInMs === 0) webhooks?.wake();
-    return nextInMs;
+    const end = await settleDue(pool, outbox);
+    webhooks?.wake();
+    return end;
   };
   const settling = new Loop(settle, (err) => log.error({ err }, 'settling failed'));
   const core = new Core({ pool, faults, outbox, settling, webhooks, settleAfterMs });

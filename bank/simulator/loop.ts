@@ -1,10 +1,15 @@
 const AFTER_ERROR_MS = 300;
 const LONGEST_PAUSE_MS = 1_000;
 
-/**
- * Runs a job again and again, one run at a time: when it is woken, and when it said that more would be due. The job
- * answers in how many milliseconds that is; 0 says that there is more already.
- */
+/** What a run has to say at its end. */
+export interface RunEnd {
+  /** In how many milliseconds something will be due. */
+  nextInMs: number;
+  /** It could not do all that was due when it began. */
+  isBehind: boolean;
+}
+
+/** Runs a job again and again, one run at a time: when it is woken, and when it said that something would be due. */
 export class Loop {
   private waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   private woken = false;
@@ -13,7 +18,7 @@ export class Loop {
   private readonly running: Promise<void>;
 
   constructor(
-    private readonly job: () => Promise<number>,
+    private readonly job: () => Promise<RunEnd>,
     private readonly onError: (error: unknown) => void,
   ) {
     this.running = this.run();
@@ -46,8 +51,9 @@ export class Loop {
       this.waiting = [];
       let pauseMs: number;
       try {
-        pauseMs = await this.job();
-        if (pauseMs === 0) this.waiting.unshift(...served);
+        const { nextInMs, isBehind } = await this.job();
+        pauseMs = isBehind ? 0 : nextInMs;
+        if (isBehind) this.waiting.unshift(...served);
         else for (const { resolve } of served) resolve();
       } catch (error) {
         for (const { reject } of served) reject(error);

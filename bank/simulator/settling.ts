@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { move, type NewLine } from './account';
 import { inTransaction, type Pool, type Queryable } from './database';
 import { factEvent, type Outbox, type Told } from './events';
+import type { RunEnd } from './loop';
 import { factOf, type RequestRow } from './requests';
 
 const MOST_AT_ONCE = 500;
@@ -14,11 +15,9 @@ interface Movement {
   told: Told;
 }
 
-/** Moves the money that is due, everything at once in one transaction. Answers when more is due. */
-export async function settleDue(pool: Pool, outbox: Outbox): Promise<number> {
-  const nextInMs = await nextDue(pool);
-  if (nextInMs > 0) return nextInMs;
-  await inTransaction(pool, async (client) => {
+/** Moves the money that is due, everything at once in one transaction. */
+export async function settleDue(pool: Pool, outbox: Outbox): Promise<RunEnd> {
+  const taken = await inTransaction(pool, async (client) => {
     const due = await takeDue(client);
     const movements = [
       ...(await settle(client, due.settlement)),
@@ -33,8 +32,9 @@ export async function settleDue(pool: Pool, outbox: Outbox): Promise<number> {
       client,
       movements.map(({ told }) => told),
     );
+    return Object.values(due).reduce((sum, references) => sum + references.length, 0);
   });
-  return 0;
+  return { isBehind: taken === MOST_AT_ONCE, nextInMs: await nextDue(pool) };
 }
 
 async function nextDue(db: Queryable): Promise<number> {

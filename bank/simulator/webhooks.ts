@@ -2,6 +2,7 @@ import { sign, SIGNATURE_HEADER } from '../signature';
 import type { Pool } from './database';
 import type { Faults } from './faults';
 import type { Log } from './log';
+import type { RunEnd } from './loop';
 
 export interface WebhookSettings {
   url: string;
@@ -41,8 +42,12 @@ export class Webhooks {
     this.stopping.abort();
   }
 
-  /** One delivery. Answers when the next is due. */
-  async deliver(): Promise<number> {
+  /** One delivery, if one is due. */
+  async deliver(): Promise<RunEnd> {
+    return { isBehind: false, nextInMs: await this.deliverOnce() };
+  }
+
+  private async deliverOnce(): Promise<number> {
     if (this.stopping.signal.aborted) return IDLE_MS;
     const { rows } = await this.pool.query<OutboxRow>({
       name: 'outbox-due',
