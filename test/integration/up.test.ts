@@ -274,8 +274,8 @@ test('a data folder made before there was a bank gets what the bank needs, and w
   writeFileSync(file, JSON.stringify(before));
   await instance.start({
     HOLDFAST_BANK_URL: 'http://127.0.0.1:9',
-    HOLDFAST_BANK_API_KEY: 'the key of a bank that is not there, long enough',
-    HOLDFAST_BANK_WEBHOOK_SECRETS: 'the secret of a bank that is not there, long enough',
+    HOLDFAST_BANK_API_KEY: 'the key of a bank that is not there and long enough',
+    HOLDFAST_BANK_WEBHOOK_SECRETS: 'the secret of a bank that is not there and long enough',
   });
   expect((await instance.status()).processes.map(({ name }) => name)).toEqual([
     'postgres',

@@ -27,8 +27,8 @@ const SECRETS = {
   HOLDFAST_TOKEN_KEY: 'a key for the tokens of fault tests, long enough',
   HOLDFAST_COMMAND_KEY: 'a key for the hashes of commands in fault tests',
   HOLDFAST_BANK_URL: 'http://127.0.0.1:9', // nobody is there, until a test brings a bank
-  HOLDFAST_BANK_API_KEY: 'the API key of the bank in fault tests, long enough',
-  HOLDFAST_BANK_WEBHOOK_SECRETS: 'the secret of webhooks in fault tests, long enough',
+  HOLDFAST_BANK_API_KEY: 'the API key of the bank in fault tests and long enough',
+  HOLDFAST_BANK_WEBHOOK_SECRETS: 'the secret of webhooks in fault tests and long enough',
   HOLDFAST_SEAL_KEYS: `test:${Buffer.alloc(32, 5).toString('base64')}`,
 };
 /** Faults are over in seconds here, so what waits for minutes elsewhere waits for seconds. */
