@@ -200,3 +200,21 @@ test('the page works with nothing but this server, and shows no account number',
   expect(texts.join('\n')).toContain('1234');
   expect(texts.join('\n')).not.toContain(BANK_KEY);
 });
+
+test('its log says which reference was asked for, and never whose account it was', async () => {
+  const logged: unknown[] = [];
+  const keep = (...line: unknown[]) => void logged.push(line);
+  const logging = await TestBank.start({ log: { info: keep, warn: keep, error: keep } });
+  try {
+    const [paid, odd] = [anOrder({ number: '777766665555' }), anOrder({ number: '777766665555', amountMinor: 0n })];
+    await logging.rail.payOut(paid);
+    await expect(logging.rail.payOut(odd)).rejects.toMatchObject({ kind: 'never' });
+    await logging.rail.checkAccount(paid.account);
+    await eventually(async () => expect(JSON.stringify(logged)).toContain('/v1/account-checks'));
+    const text = JSON.stringify(logged);
+    expect(text).toContain(paid.reference);
+    for (const secret of [paid.account.number, paid.account.holder, BANK_KEY]) expect(text).not.toContain(secret);
+  } finally {
+    await logging.close();
+  }
+});
