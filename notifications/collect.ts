@@ -148,7 +148,7 @@ async function writeNotices(trx: Transaction<Database>, rows: NewRow[]): Promise
   return Number(numAffectedRows ?? 0);
 }
 
-/** What the bank told us and nobody could place: ops is told once of each. */
+/** What the bank told us and nobody could place, once of each. Of money in suspense the books themselves tell. */
 async function collectInbox(db: Kysely<Database>, shard: number, channels: readonly Channel[]): Promise<number> {
   const names = channelsFor('ops', channels);
   // The bank chooses its event ids; a hash of one fits into every header.
@@ -159,7 +159,8 @@ async function collectInbox(db: Kysely<Database>, shard: number, channels: reado
       cross join lateral (
         select concat_ws('.', ${shard}::int, encode(sha256(convert_to(event_id, 'UTF8')), 'hex'), channel, 'ops') as id
       ) as named
-    where status = 'needs_attention' and not exists (select from notifications n where n.id = named.id)
+    where status = 'needs_attention' and reason is distinct from 'in_suspense'
+      and not exists (select from notifications n where n.id = named.id)
     order by received_at limit ${INBOX_AT_ONCE}
     on conflict do nothing`.execute(db);
   return Number(numAffectedRows ?? 0);

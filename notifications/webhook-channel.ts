@@ -53,7 +53,6 @@ export function sign(secret: string, at: Date, body: string): string {
 
 /** fetch says only that it failed; why is in the cause. */
 function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause as { code?: string } | undefined;
-  return cause?.code ?? error.name;
+  const { name, cause } = error as { name?: string; cause?: { code?: string } };
+  return cause?.code ?? name ?? String(error);
 }
