@@ -103,7 +103,8 @@ async function change(db: Kysely<Database>, request: BankRequest, fact: BankFact
       updated_at: sql`now()`,
       ...(fact.amountMinor !== undefined && { amount: fact.amountMinor }),
       ...(fact.currency !== undefined && { currency: fact.currency }),
-      ...(fact.settlementId !== undefined && { settlement_id: request.settlement_id ?? fact.settlementId }),
+      // A return has a number of its own; what counts twice is settlements.
+      ...(fact.state === 'settled' && { settlement_id: fact.settlementId ?? null }),
     })
     .where('reference', '=', request.reference)
     .where('state', '=', request.state)
