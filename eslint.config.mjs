@@ -87,7 +87,9 @@ export default defineConfig(
         'contracts/ may define messages with @temporalio/workflow and @temporalio/common, and know no more of Temporal.',
       ),
       ...restrict(
-        ['ledger', 'workflows', 'activities', 'bank', 'notifications', 'api', 'worker', 'migrations'].map(folder),
+        ['ledger', 'workflows', 'activities', 'bank', 'payments', 'notifications', 'api', 'worker', 'migrations'].map(
+          folder,
+        ),
         'contracts/ is what every side agrees on: it imports none of the sides.',
       ),
     ],
@@ -104,7 +106,7 @@ export default defineConfig(
         typesAllowed: true,
       }),
       ...restrict(
-        ['ledger', 'bank', 'notifications', 'api', 'worker', 'migrations'].map(folder),
+        ['ledger', 'bank', 'payments', 'notifications', 'api', 'worker', 'migrations'].map(folder),
         'A workflow does I/O only through activities.',
       ),
     ],
@@ -161,6 +163,16 @@ export default defineConfig(
         ['workflows', 'activities', 'api', 'worker', 'cli'].map(folder),
         'Notifications read the books and know no caller.',
       ),
+    ],
+  ),
+  boundary(
+    ['payments'],
+    [
+      ...restrict(
+        ['workflows', 'activities', 'api', 'cli'].map(folder),
+        'What is stored beside the books knows no caller.',
+      ),
+      ...restrict([folder('worker')], 'payments/ is given what it wakes.', { typesAllowed: true }),
     ],
   ),
   boundary(['activities'], restrict([folder('api'), folder('cli')], 'Activities are given what they need.')),

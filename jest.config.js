@@ -21,7 +21,7 @@ module.exports = {
   maxWorkers: 2,
   testTimeout: 60_000,
   collectCoverageFrom: [
-    '{contracts,ledger,users,notifications,workflows,activities,bank,api,worker,migrations,cli}/**/*.ts',
+    '{contracts,ledger,users,payments,notifications,workflows,activities,bank,api,worker,migrations,cli}/**/*.ts',
     '!**/*.test.ts',
     '!**/*.d.ts',
   ],

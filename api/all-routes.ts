@@ -1,8 +1,17 @@
+import { adjustmentRoutes } from './adjustments';
+import { attentionRoutes } from './attention';
+import { bankAccountRoutes } from './bank-accounts';
+import { bankWebhookRoutes } from './bank-webhooks';
+import { decisionRoutes } from './decisions';
 import type { ApiDeps } from './deps';
 import { entryRoutes } from './entries';
+import { fundingRoutes } from './funding';
 import { healthRoutes } from './health';
+import { inboxRoutes } from './inbox';
 import { openApiRoute } from './openapi';
 import { payeeRoutes } from './payees';
+import { paymentRoutes } from './payments';
+import { refundRoutes } from './refunds';
 import type { Route } from './routes';
 import { sessionRoutes } from './sessions';
 import { transactionRoutes } from './transactions';
@@ -14,10 +23,19 @@ import { walletRoutes } from './wallets';
 export function allRoutes(deps: ApiDeps): Route[] {
   const routes = [
     ...transferRoutes(deps),
+    ...paymentRoutes(deps),
+    ...bankWebhookRoutes(deps),
     ...transactionRoutes(deps),
     ...entryRoutes(deps),
     ...walletRoutes(deps),
+    ...fundingRoutes(deps),
+    ...bankAccountRoutes(deps),
     ...payeeRoutes(deps),
+    ...refundRoutes(deps),
+    ...decisionRoutes(deps),
+    ...adjustmentRoutes(deps),
+    ...attentionRoutes(deps),
+    ...inboxRoutes(deps),
     ...userRoutes(deps),
     ...sessionRoutes(deps),
     ...healthRoutes(deps),

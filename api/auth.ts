@@ -32,6 +32,20 @@ export function requireCaller(req: Request): Caller {
   return caller;
 }
 
+/** Who may read everybody's things. */
+export const STAFF: readonly Role[] = ['ops', 'auditor', 'admin'];
+/** Who may act on everybody's things. */
+export const OPERATORS: readonly Role[] = ['ops', 'admin'];
+
+export function isStaff(caller: Caller): boolean {
+  return caller.roles.some((role) => STAFF.includes(role));
+}
+
+/** The role in which the caller may act on somebody else's things, if there is one. */
+export function operatorRole(caller: Caller): Role | undefined {
+  return caller.roles.find((role) => OPERATORS.includes(role));
+}
+
 export function requireRole(caller: Caller, allowed: readonly Role[]): void {
   if (!caller.roles.some((role) => allowed.includes(role))) {
     throw new Problem('forbidden', { detail: `This needs the role ${allowed.join(' or ')}.` });

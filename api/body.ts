@@ -12,8 +12,7 @@ export async function readJson(req: IncomingMessage, limitBytes: number): Promis
     throw new Problem('malformed_json', { detail: 'The body is empty.' });
   }
   refuseOtherTypes(req);
-  if (length !== undefined && Number(length) > limitBytes) throw tooLarge(limitBytes);
-  const bytes = await readBytes(req, limitBytes);
+  const bytes = await readRaw(req, limitBytes);
   if (!isUtf8(bytes)) throw new Problem('malformed_json', { detail: 'The body is not UTF-8.' });
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown;
@@ -21,6 +20,13 @@ export async function readJson(req: IncomingMessage, limitBytes: number): Promis
     // The parser's own message quotes the body, which may hold a password.
     throw new Problem('malformed_json', { detail: 'The body could not be parsed as JSON.' });
   }
+}
+
+/** The body to the byte, as a signature is over it. */
+export async function readRaw(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const length = req.headers['content-length'];
+  if (length !== undefined && Number(length) > limitBytes) throw tooLarge(limitBytes);
+  return readBytes(req, limitBytes);
 }
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i;

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
+import type { Rail } from '../bank/rail';
 import type { Names } from '../ledger/names';
 import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
+import type { Owners } from '../worker/owners';
 import type { Lanes } from './lane';
 import type { Tokens } from './tokens';
 
@@ -13,6 +15,13 @@ export interface ApiDeps {
   tokens: Tokens;
   log: Logger;
   lanes: Lanes;
+  /** The workflows that own payments. */
+  owners: Owners;
+  rail: Pick<Rail, 'readWebhook'>;
+  /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
+  approvalFrom: ReadonlyMap<string, bigint>;
+  /** The page of a workflow in the Temporal Web UI, where that is configured. */
+  workflowUrl: (workflowId: string) => string | null;
   /** Under which commands are hashed; it never rotates. */
   commandKey: string;
   /** For /readyz: each dependency by name; what throws isn't ready. */

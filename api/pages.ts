@@ -25,7 +25,7 @@ export function nextCursorOf({ next }: Page<unknown>): string | null {
 }
 
 /** Blocks are timed in whole milliseconds: the first one at or after a finer time is the first at the next of them. */
-function toDate(time: string | undefined): Date | undefined {
+export function toDate(time: string | undefined): Date | undefined {
   if (time === undefined) return undefined;
   const finer = /\.\d{3}(\d*[1-9]\d*)Z$/.test(time);
   return new Date(Date.parse(time) + (finer ? 1 : 0));

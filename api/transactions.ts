@@ -1,19 +1,28 @@
 import { z } from 'zod';
 import * as schemas from '../contracts/schemas';
 import { isTransactionId, parseWalletName } from '../contracts/ids';
-import { ROLES, type Role } from '../contracts/statuses';
-import { findTransaction, listTransactions, ownAccounts, timelineOf } from '../ledger/queries';
-import { requireCaller, type Caller } from './auth';
+import { ROLES } from '../contracts/statuses';
+import { formatAmount } from '../contracts/money';
+import { findTransaction, listTransactions, ownAccounts, timelineOf, type FoundTransaction } from '../ledger/queries';
+import { isStaff, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { HOW_TO_PAGE, nextCursorOf, readSpan } from './pages';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
-import { accountsOf, timelineView, transactionView } from './views';
+import { showTransactions } from './showing';
+import { timelineView } from './views';
 
-const STAFF: readonly Role[] = ['ops', 'auditor', 'admin'];
+export const transactionIdParameter = {
+  transactionId: {
+    description: 'The id that the transaction was answered with',
+    schema: z.string().min(1).meta({ example: 'tx_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' }),
+  },
+};
 
 export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shards' | 'names' | 'sealer'>): Route[] {
+  const show = showTransactions({ names, sealer });
+
   /** The caller's accounts, or the one that `wallet` names; somebody else's is as unknown as one that isn't there. */
   async function accountsToShow(caller: Caller, wallet: string | undefined): Promise<string[]> {
     const { db } = shards.forId(caller.userId)!;
@@ -32,15 +41,10 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
       tag: 'Transactions',
       summary: 'A transaction, with all that happened to it',
       description:
-        'Its sender sees it from the start, its recipient once it is completed. The roles ops, auditor and admin may ' +
+        'Whoever asked for it sees it from the start, the recipient of a transfer once it is completed. The roles ops, auditor and admin may ' +
         'read every transaction, and see the words of errors in its timeline.',
       auth: ROLES,
-      pathParameters: {
-        transactionId: {
-          description: 'The id that the transaction was answered with',
-          schema: z.string().min(1).meta({ example: 'tx_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' }),
-        },
-      },
+      pathParameters: transactionIdParameter,
       compress: true,
       answers: { 200: { description: 'The transaction', schema: schemas.transactionWithTimeline } },
       problems: ['not_found'],
@@ -49,14 +53,13 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
         const id = String(req.params['transactionId']);
         const shard = isTransactionId(id) ? shards.forId(id) : undefined;
         const row = shard && (await findTransaction(shard.db, id));
-        const isStaff = caller.roles.some((role) => STAFF.includes(role));
-        const mayRead =
-          isStaff ||
-          row?.from_owner === caller.userId ||
-          (row?.to_owner === caller.userId && row.status === 'completed');
-        if (!row || !mayRead) throw new Problem('not_found');
-        const [known, events] = await Promise.all([names.ofAccounts(accountsOf([row])), timelineOf(shard.db, id)]);
-        sendJson(res, 200, { ...transactionView(row, known, sealer), timeline: timelineView(events, isStaff) });
+        if (!row || !mayRead(caller, row)) throw new Problem('not_found');
+        const [[shown], events] = await Promise.all([show(shard.db, [row]), timelineOf(shard.db, id)]);
+        sendJson(res, 200, {
+          ...shown!,
+          refunded: row.type === 'transfer' ? formatAmount(row.refunded, row.currency) : null,
+          timeline: timelineView(events, isStaff(caller)),
+        });
       },
     }),
     route({
@@ -65,7 +68,9 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
       path: '/v1/transactions',
       tag: 'Transactions',
       summary: 'My transactions',
-      description: `What my wallets sent, in every status, and what they were sent, once completed. ${HOW_TO_PAGE}`,
+      description:
+        'What my wallets sent and my deposits, in every status, and what my wallets were sent, once completed. ' +
+        HOW_TO_PAGE,
       auth: ['customer'],
       query: schemas.transactionsQuery,
       compress: true,
@@ -77,12 +82,16 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
         const [span, accounts] = await Promise.all([readSpan(db, query), accountsToShow(caller, query.wallet)]);
         const { type, status, limit } = query;
         const page = await listTransactions(db, span, { accounts, type, status, limit });
-        const known = await names.ofAccounts(accountsOf(page.rows));
         sendJson(res, 200, {
-          data: page.rows.map((row) => transactionView(row, known, sealer)),
+          data: await show(db, page.rows),
           nextCursor: nextCursorOf(page),
         });
       },
     }),
   ];
+}
+
+function mayRead(caller: Caller, row: FoundTransaction): boolean {
+  if (isStaff(caller) || row.from_owner === caller.userId || row.actor_id === caller.userId) return true;
+  return row.to_owner === caller.userId && (row.status === 'completed' || row.type === 'deposit');
 }

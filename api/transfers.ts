@@ -1,42 +1,21 @@
-import type { Response } from 'express';
-import { z } from 'zod';
+import type { z } from 'zod';
 import * as schemas from '../contracts/schemas';
-import { parseWalletName, walletName, type WalletName } from '../contracts/ids';
-import { amountMistakes, parseAmount } from '../contracts/money';
 import { isCurrency } from '../contracts/currencies';
-import { isFinal } from '../contracts/statuses';
-import type { TransferItem } from '../contracts/transfers';
+import { parseWalletName, walletName, type WalletName } from '../contracts/ids';
 import { commandHash, transactionId } from '../ledger/identity';
+import { readAmount, readWallet } from './amounts';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { LaneRefusal, type LaneAnswer } from './lane';
+import { answerThroughLane, laneRow, laneView, type Asked } from './lane-answers';
+import { ownWallet } from './own-wallet';
 import { Problem, toProblemJson } from './problems';
 import { requestIdOf } from './request-context';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
-import { invalidRequest, requireIdempotencyKey } from './validate';
-import { clearTransactionView } from './views';
+import { requireIdempotencyKey } from './validate';
 
 const BULK_LIMIT_BYTES = 1024 * 1024;
-
-/** What a client asked for, read and checked, with its item for the lane. */
-interface Asked {
-  item: TransferItem;
-  from: string;
-  to: string;
-  amountMinor: bigint;
-  message: string | null;
-}
-
-const header = {
-  'Idempotency-Key': {
-    description: 'One per transfer, yours to choose',
-    schema: schemas.idempotencyKey,
-    required: true,
-  },
-  Prefer: { description: '`respond-async` answers 202 at once', schema: z.string() },
-};
-const replayed = { 'Idempotent-Replayed': '`true` when the transaction was there before this request' };
 
 export function transferRoutes(deps: ApiDeps): Route[] {
   return [
@@ -50,38 +29,12 @@ export function transferRoutes(deps: ApiDeps): Route[] {
         'Answers 201 once the books have it, 422 with the rejected `transaction` when they refuse, and 202 when it could ' +
         'not settle in time: it then goes on by itself. Sending it again with the same key is always safe.',
       auth: ['customer'],
-      headers: header,
+      ...laneRow,
       body: schemas.transferRequest,
-      answers: {
-        201: {
-          description: 'Completed',
-          schema: schemas.transaction,
-          headers: { Location: 'Its address', ...replayed },
-        },
-        202: {
-          description: 'Under way',
-          schema: schemas.transaction,
-          headers: { Location: 'Its address', ...replayed },
-        },
-      },
-      problems: [
-        'missing_idempotency_key',
-        'not_found',
-        'idempotency_key_reused',
-        'transaction_rejected',
-        'not_started',
-        'overloaded',
-        'shard_unavailable',
-        'outcome_unknown',
-      ],
       async handler({ req, res, body }) {
         const caller = requireCaller(req);
         const asked = await ask(deps, caller, requireIdempotencyKey(req), body, requestIdOf(req), '');
-        req.context.transactionId = asked.item.id;
-        const lane = deps.lanes.forShard(deps.shards.forId(asked.item.id)!.number);
-        const wantsAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(req.get('prefer') ?? '');
-        const answer = await (wantsAsync ? lane.defer(asked.item) : lane.submit(asked.item)).catch(asProblem);
-        respond(res, asked, answer, wantsAsync);
+        await answerThroughLane(deps, { req, res }, asked);
       },
     }),
     route({
@@ -120,11 +73,7 @@ async function ask(
 ): Promise<Asked> {
   const { from, to, amountMinor } = readFields(fields, at);
   const { names, sealer } = deps;
-  const source = names.cached(from) ?? (await names.resolve(from));
-  // Somebody else's wallet is answered like one that isn't there.
-  if (!source || source.ownerId !== caller.userId) {
-    throw new Problem('not_found', { detail: `You have no wallet ${walletName(from)}.` });
-  }
+  const source = await ownWallet(deps, caller, from);
   const target = isCurrency(to.currency) ? (names.cached(to) ?? (await names.resolve(to))) : undefined;
   const { currency } = source;
   const message = fields.message ?? null;
@@ -150,14 +99,12 @@ async function ask(
 }
 
 function readFields(fields: TransferFields, at: string): { from: WalletName; to: WalletName; amountMinor: bigint } {
-  const from = parseWalletName(fields.from)!;
-  const to = parseWalletName(fields.to)!;
-  if (!isCurrency(from.currency)) {
-    throw invalidRequest([{ field: `${at}/from`, message: 'names no ISO 4217 currency' }]);
-  }
-  const amount = parseAmount(fields.amount, from.currency);
-  if (!amount.ok) throw invalidRequest([{ field: `${at}/amount`, message: amountMistakes[amount.mistake] }]);
-  return { from, to, amountMinor: amount.amountMinor };
+  const from = readWallet(fields.from, `${at}/from`);
+  return {
+    from,
+    to: parseWalletName(fields.to)!,
+    amountMinor: readAmount(fields.amount, from.currency, `${at}/amount`),
+  };
 }
 
 async function bulk(
@@ -191,7 +138,7 @@ async function bulk(
 
 function itemResult(asked: Asked, answer: LaneAnswer, requestId: string): unknown {
   if (answer.status === 'conflict') return refusedItem(new Problem('idempotency_key_reused'), requestId);
-  const transaction = view(asked, answer);
+  const transaction = laneView(asked, answer);
   const refused = answer.status === 'rejected' || answer.status === 'cancelled';
   if (!refused) return { status: answer.status === 'completed' ? 201 : 202, transaction, replayed: answer.replayed };
   const problem = toProblemJson(new Problem('transaction_rejected'), { requestId });
@@ -206,39 +153,4 @@ function refusedItem(error: unknown, requestId: string): unknown {
 function problemOnly(error: unknown): Problem {
   if (error instanceof Problem) return error;
   throw error;
-}
-
-function asProblem(error: unknown): never {
-  throw error instanceof LaneRefusal ? new Problem(error.code, { cause: error.cause }) : error;
-}
-
-function respond(res: Response, asked: Asked, answer: LaneAnswer, wantsAsync: boolean): void {
-  if (answer.status === 'conflict') {
-    throw new Problem('idempotency_key_reused', { detail: 'This key belongs to another command of yours.' });
-  }
-  const transaction = view(asked, answer);
-  const headers: Record<string, string> = { Location: transaction.links.self };
-  if (answer.replayed) headers['Idempotent-Replayed'] = 'true';
-  if (answer.status === 'rejected' || answer.status === 'cancelled') {
-    throw new Problem('transaction_rejected', { detail: transaction.reason ?? undefined, transaction, headers });
-  }
-  if (wantsAsync) headers['Preference-Applied'] = 'respond-async';
-  for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
-  sendJson(res, isFinal(answer.status) ? 201 : 202, transaction);
-}
-
-function view(asked: Asked, answer: Exclude<LaneAnswer, { status: 'conflict' }>) {
-  return clearTransactionView({
-    id: answer.id,
-    type: 'transfer',
-    status: answer.status,
-    from: asked.from,
-    to: asked.to,
-    amountMinor: asked.amountMinor,
-    currency: asked.item.currency,
-    message: asked.message,
-    reason: answer.reason ?? null,
-    createdAt: new Date(answer.createdAt),
-    completedAt: answer.completedAt === undefined ? null : new Date(answer.completedAt),
-  });
 }

@@ -18,9 +18,14 @@ export function parseQuery<S extends ZodType>(schema: S, req: Request): z.output
 
 /** The header that makes a POST safe to send again: missing is 400, unusable 422. */
 export function requireIdempotencyKey(req: Request): string {
+  const key = optionalIdempotencyKey(req);
+  if (key === undefined) throw new Problem('missing_idempotency_key');
+  return key;
+}
+
+export function optionalIdempotencyKey(req: Request): string | undefined {
   const key = req.headers['idempotency-key'];
-  if (key === undefined || key === '') throw new Problem('missing_idempotency_key');
-  return parse(idempotencyKey, key, () => 'header Idempotency-Key');
+  return key === undefined || key === '' ? undefined : parse(idempotencyKey, key, () => 'header Idempotency-Key');
 }
 
 function parse<S extends ZodType>(schema: S, value: unknown, where: (path: PropertyKey[]) => string): z.output<S> {

@@ -20,6 +20,8 @@ export interface ClearTransaction {
   currency: string;
   message: string | null;
   reason: string | null;
+  linkedTo: string | null;
+  bankAccount: { id: string; number: string } | null;
   createdAt: Date;
   completedAt: Date | null;
 }
@@ -36,14 +38,20 @@ export function clearTransactionView(facts: ClearTransaction): TransactionView {
     currency: facts.currency,
     message: facts.message,
     reason: facts.reason,
+    linkedTo: facts.linkedTo,
+    bankAccount: facts.bankAccount,
     createdAt: facts.createdAt.toISOString(),
     completedAt: facts.completedAt?.toISOString() ?? null,
     links: { self: `/v1/transactions/${facts.id}` },
   };
 }
 
-/** A transaction as a row of the books has it. `names` must know its accounts (`accountsOf`). */
-export function transactionView(row: TransactionRow, names: AccountNames, sealer: Opener): TransactionView {
+/** A transaction as a row of the books has it. `names` must know its accounts, `masked` the number of its bank account. */
+export function transactionView(
+  row: TransactionRow,
+  { names, masked, sealer }: { names: AccountNames; masked: ReadonlyMap<string, string>; sealer: Opener },
+): TransactionView {
+  const bankAccount = row.bank_account_id;
   return clearTransactionView({
     id: row.id,
     type: row.type,
@@ -54,6 +62,8 @@ export function transactionView(row: TransactionRow, names: AccountNames, sealer
     currency: row.currency,
     message: opened(row.message_sealed, sealer),
     reason: row.reason,
+    linkedTo: row.linked_to,
+    bankAccount: bankAccount === null ? null : { id: bankAccount, number: masked.get(bankAccount) ?? '****' },
     createdAt: row.created_at,
     completedAt: row.completed_at,
   });

@@ -15,6 +15,8 @@ const ANSWER: TransactionView = {
   currency: 'SGD',
   message: null,
   reason: null,
+  linkedTo: null,
+  bankAccount: null,
   createdAt: '2026-01-31T09:30:00.000Z',
   completedAt: '2026-01-31T09:30:00.000Z',
   links: { self: '/v1/transactions/tx_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' },

@@ -44,6 +44,10 @@ export async function runApi(config: Config): Promise<void> {
     tokens: createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds }),
     log,
     lanes,
+    owners,
+    rail,
+    approvalFrom: config.approvalFrom,
+    workflowUrl: workflowUrls(config.temporal),
     commandKey: config.secrets.commandKey,
     checks: {
       ...Object.fromEntries(shards.all.map((shard) => [`shard_${shard.number}`, () => shard.check()])),
@@ -82,4 +86,10 @@ export async function runApi(config: Config): Promise<void> {
     await shards.close();
     await connection.close();
   }
+}
+
+function workflowUrls({ uiUrl, namespace }: Config['temporal']): (workflowId: string) => string | null {
+  if (uiUrl === undefined) return () => null;
+  const workflows = `${uiUrl.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows/`;
+  return (workflowId) => workflows + encodeURIComponent(workflowId);
 }

@@ -2,7 +2,7 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { PaymentSettings } from '../contracts/payments';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
-import { bankUrl, databaseUrls, sealKeys, secretList, secretText } from './settings-values';
+import { amountsByCurrency, bankUrl, databaseUrls, sealKeys, secretList, secretText } from './settings-values';
 import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { temporalSettings } from './temporal-settings';
 
@@ -43,6 +43,8 @@ export interface Config {
   lane: { deadlineMs: number; maxQueued: number; maxGroup: number; groupsInFlight: number };
   transfers: { attentionAfterMs: number; slowBeatMs: number; groupMaxAgeMs: number };
   payments: PaymentSettings;
+  /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
+  approvalFrom: ReadonlyMap<string, bigint>;
   sweep: { everyMs: number; youngMs: number };
   notify: NotifyConfig;
   tokenTtlSeconds: number;
@@ -90,6 +92,7 @@ const schema = z.object({
   }),
   HOLDFAST_BANK_CALLS_PER_SECOND: integer({ min: 1, max: 100_000, default: 200 }),
   HOLDFAST_APPROVAL_WITHIN_MS: integer({ min: 1, max: 30 * 24 * HOUR_MS, default: 24 * HOUR_MS, unit: 'milliseconds' }),
+  HOLDFAST_APPROVAL_FROM: amountsByCurrency('SGD:10000.00,JPY:1000000'),
   ...notifyVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
@@ -150,6 +153,7 @@ export function loadConfig(env: Env): Config {
       settleWithinMs: settings.HOLDFAST_BANK_SETTLE_WITHIN_MS,
       approvalWithinMs: settings.HOLDFAST_APPROVAL_WITHIN_MS,
     },
+    approvalFrom: settings.HOLDFAST_APPROVAL_FROM,
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isCurrency } from '../contracts/currencies';
+import { amountMistakes, parseAmount } from '../contracts/money';
 
 /** Comma-separated Postgres URLs. With `missing`, there must be some; that sentence says what to do otherwise. */
 export function databaseUrls(missing?: string) {
@@ -70,6 +72,26 @@ function problemOfKey({ id, key }: { id: string; key: Buffer }): string | undefi
   // The id stands in sealed texts between dots.
   if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) return 'needs an id of letters, digits, - and _';
   return key.length === 32 ? undefined : `has ${key.length} bytes instead of 32`;
+}
+
+/** `SGD:10000.00,JPY:1000000`: an amount a currency, in its own digits. */
+export function amountsByCurrency(defaultText: string) {
+  return z
+    .string()
+    .default(defaultText)
+    .transform((text, context) => {
+      const amounts = new Map<string, bigint>();
+      for (const pair of text.split(',').map((each) => each.trim())) {
+        const [currency = '', amount = ''] = pair.split(':');
+        const parsed = isCurrency(currency) ? parseAmount(amount, currency) : undefined;
+        if (parsed?.ok) amounts.set(currency, parsed.amountMinor);
+        else {
+          const why = parsed ? `the amount ${amountMistakes[parsed.mistake]}` : 'give currency:amount pairs';
+          context.addIssue({ code: 'custom', message: `"${pair}" will not do: ${why}, like ${defaultText}.` });
+        }
+      }
+      return amounts;
+    });
 }
 
 function required(message: string) {

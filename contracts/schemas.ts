@@ -114,6 +114,82 @@ export const bulkRequest = z
   })
   .meta({ id: 'BulkTransferRequest' });
 
+const bankAccountId = z.string().meta({ example: 'ba_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' });
+const maskedNumber = z.string().meta({ description: 'Masked', example: '****6789' });
+/** As people write it, with spaces and in any case; what must be left is told by the pattern. */
+const plainCode = (max: number, pattern: RegExp, message: string) =>
+  text(max)
+    .transform((value) => value.replaceAll(/\s+/g, '').toUpperCase())
+    .pipe(z.string().regex(pattern, message));
+
+export const newBankAccount = z
+  .strictObject({
+    holder: text(140)
+      .transform((value) => value.trim())
+      .pipe(z.string().min(1, 'must name the holder')),
+    number: plainCode(64, /^[A-Z0-9]{5,34}$/, 'must be an account number or IBAN of 5 to 34 letters and digits'),
+    bankCode: plainCode(32, /^[A-Z0-9]{3,11}$/, 'must be a BIC, or another code of 3 to 11 letters and digits'),
+  })
+  .meta({ id: 'NewBankAccount' });
+export const bankAccount = z
+  .strictObject({
+    id: bankAccountId,
+    number: maskedNumber,
+    bankCode: z.string(),
+    status: z.enum(['unverified', 'verified', 'refused']),
+    reason: z.string().nullable().meta({ description: 'Why the bank refused it, in the bank’s own code' }),
+    createdAt: timestamp,
+  })
+  .meta({ id: 'BankAccount' });
+export const bankAccountList = z.strictObject({ data: z.array(bankAccount) }).meta({ id: 'BankAccountList' });
+
+export const paymentRequest = z
+  .strictObject({ wallet: walletId, amount: amountText, bankAccount: z.string().min(1).max(64) })
+  .meta({ id: 'PaymentRequest' });
+export const MAX_WAIT_SECONDS = 30;
+export const paymentQuery = z.strictObject({
+  wait: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_WAIT_SECONDS)
+    .optional()
+    .meta({ description: 'How many seconds to wait for the outcome' }),
+});
+export const fundingInstructions = z
+  .strictObject({
+    virtualAccount: z
+      .string()
+      .meta({ description: 'Your wallet’s own number at our bank', example: '8800001234567857' }),
+    currency,
+    reference: z.string().meta({ description: 'What to write with the payment: it names your wallet to people' }),
+  })
+  .meta({ id: 'FundingInstructions' });
+
+export const refundRequest = z
+  .strictObject({
+    amount: amountText.optional(),
+    message: text(500).optional(),
+  })
+  .meta({ id: 'RefundRequest' });
+export const adjustmentRequest = z
+  .strictObject({
+    wallet: walletId,
+    amount: z.string().min(1).max(65).meta({
+      description: "In the currency's own digits; with a minus sign it takes away",
+      example: '-12.50',
+      pattern: '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$',
+    }),
+    reason: text(500).min(1),
+  })
+  .meta({ id: 'AdjustmentRequest' });
+
+const note = text(1000).min(1);
+export const decisionRequest = z.strictObject({ note: note.optional() }).meta({ id: 'DecisionRequest' });
+export const resolveRequest = z
+  .strictObject({ outcome: z.enum(['completed', 'cancelled']), note })
+  .meta({ id: 'ResolveRequest' });
+
 export const transaction = z
   .strictObject({
     id: transactionId,
@@ -125,6 +201,11 @@ export const transaction = z
     currency,
     message: z.string().nullable(),
     reason: z.string().nullable().meta({ description: 'Why it was rejected, cancelled, or needs attention' }),
+    linkedTo: transactionId.nullable().meta({ description: 'The transaction that this one gives back or undoes' }),
+    bankAccount: z
+      .strictObject({ id: bankAccountId, number: maskedNumber })
+      .nullable()
+      .meta({ description: 'The bank account on the other side' }),
     createdAt: timestamp,
     completedAt: timestamp.nullable(),
     links: z.strictObject({ self: z.string() }),
@@ -134,7 +215,11 @@ export const timelineEvent = z
   .strictObject({ at: timestamp, event: z.string(), detail: z.string().nullable() })
   .meta({ id: 'TimelineEvent' });
 export const transactionWithTimeline = z
-  .strictObject({ ...transaction.shape, timeline: z.array(timelineEvent) })
+  .strictObject({
+    ...transaction.shape,
+    refunded: amountText.nullable().meta({ description: 'How much of it refunds have given back' }),
+    timeline: z.array(timelineEvent),
+  })
   .meta({ id: 'TransactionWithTimeline' });
 export const transactionList = z
   .strictObject({ data: z.array(transaction), nextCursor })
@@ -171,6 +256,50 @@ export const transactionsQuery = z.strictObject({
   status: z.enum(TRANSACTION_STATUSES).optional(),
   wallet: walletId.optional(),
 });
+
+const oldestOrNewest = z.enum(['oldest', 'newest']).default('oldest').meta({ description: 'Which come first' });
+export const attentionQuery = z.strictObject({
+  ...page,
+  order: oldestOrNewest,
+  type: z.enum(TRANSACTION_TYPES).optional(),
+  status: z.enum(['needs_attention', 'awaiting_approval']).optional(),
+  reason: text(100).min(1).optional(),
+  currency: currency.optional(),
+});
+export const attentionItem = z
+  .strictObject({
+    transaction,
+    since: timestamp.meta({ description: 'When it came to stand as it does' }),
+    lastError: z.string().nullable(),
+    workflowId: z.string().nullable().meta({ description: 'The workflow that owns it' }),
+    workflowUrl: z
+      .string()
+      .nullable()
+      .meta({ description: 'Its page in the Temporal Web UI, where that is configured' }),
+  })
+  .meta({ id: 'AttentionItem' });
+export const attentionList = z.strictObject({ data: z.array(attentionItem), nextCursor }).meta({ id: 'AttentionList' });
+
+export const inboxQuery = z.strictObject({ cursor: page.cursor, limit: page.limit, order: oldestOrNewest });
+export const inboxItem = z
+  .strictObject({
+    eventId: z.string(),
+    shard: z.number().int(),
+    kind: z.enum(['fact', 'credit']),
+    subject: z.string().meta({ description: 'A fact’s reference; a credit’s own number' }),
+    state: z.string().nullable().meta({ description: 'What a fact says of its reference' }),
+    virtualAccount: z.string().nullable().meta({ description: 'Where a credit was paid into' }),
+    payer: z.string().nullable().meta({ description: 'Who paid a credit' }),
+    amount: z.string().nullable().meta({ description: 'Decimal string; of an unknown currency, in minor units' }),
+    currency: z.string().nullable(),
+    transactionId: z.string().nullable(),
+    reason: z.string().nullable(),
+    receivedAt: timestamp,
+  })
+  .meta({ id: 'InboxItem' });
+export const inboxList = z.strictObject({ data: z.array(inboxItem), nextCursor }).meta({ id: 'InboxList' });
+export const inboxResolution = z.strictObject({ note }).meta({ id: 'InboxResolution' });
+export const webhookReceipt = z.strictObject({ received: z.number().int() }).meta({ id: 'WebhookReceipt' });
 
 export const problem = z
   .strictObject({
@@ -211,6 +340,9 @@ export type WalletView = z.infer<typeof wallet>;
 export type TransactionView = z.infer<typeof transaction>;
 export type TransactionWithTimelineView = z.infer<typeof transactionWithTimeline>;
 export type EntryView = z.infer<typeof entry>;
+export type BankAccountView = z.infer<typeof bankAccount>;
+export type AttentionItemView = z.infer<typeof attentionItem>;
+export type InboxItemView = z.infer<typeof inboxItem>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;
 export type TransferRequest = z.infer<typeof transferRequest>;

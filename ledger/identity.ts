@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import type { AccountId, TransactionId, UserId } from '../contracts/ids';
+import type { AccountId, BankAccountId, DecisionId, TransactionId, UserId } from '../contracts/ids';
 import { shardOfId } from '../contracts/ids';
 
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -34,6 +34,16 @@ export function newAccountId(shard: number): AccountId {
   return `ac_${shard}_${base32(randomBytes(16))}`;
 }
 
+export function newBankAccountId(shard: number): BankAccountId {
+  return `ba_${shard}_${base32(randomBytes(16))}`;
+}
+
+/** The same person who decides the same with the same key has decided once; without a key, each time anew. */
+export function decisionId(transaction: TransactionId, actor: UserId, kind: string, key?: string): DecisionId {
+  const bytes = key === undefined ? randomBytes(16) : digestOf(['decision', transaction, actor, kind, key]);
+  return `de_${shardOfId(transaction)}_${base32(bytes)}`;
+}
+
 /** The same user and key always give the same transaction: what makes a retry find the first try, for ever. */
 export function transactionId(userId: UserId, key: string): TransactionId {
   const shard = shardOfId(userId);
@@ -55,8 +65,11 @@ export function derivedTransactionId(shard: number, ...parts: string[]): Transac
 
 /** A user's own ids begin with the user's id, all others with a word that is none: so they can never meet. */
 function hashedTransactionId(shard: number, parts: readonly string[]): TransactionId {
-  const digest = createHash('sha256').update(parts.join('\0')).digest();
-  return `tx_${shard}_${base32(digest.subarray(0, 16))}`;
+  return `tx_${shard}_${base32(digestOf(parts))}`;
+}
+
+function digestOf(parts: readonly string[]): Buffer {
+  return createHash('sha256').update(parts.join('\0')).digest().subarray(0, 16);
 }
 
 /** What was asked for, as parsed: the names as the client gave them, lower-cased, and the message in the clear. */

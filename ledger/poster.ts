@@ -38,6 +38,7 @@ const RETRY_PAUSE_MS = 100;
 /** A server that is frozen, or behind a dead network, answers nothing at all. */
 const SILENCE_MS = 5_000;
 const GOODBYE_MS = 500;
+const PROBE_EVERY_MS = 500;
 
 /**
  * The one way to write the books of a shard from this process. While a commit is in flight all that arrives waits, and
@@ -48,6 +49,7 @@ export class Poster {
   private running: Promise<void> | undefined;
   private client: pg.Client | undefined;
   private lastFailure: unknown;
+  private probing = false;
   /** Commits and commands so far, for metrics and benches. */
   readonly counts = { commits: 0, commands: 0 };
 
@@ -79,6 +81,14 @@ export class Poster {
   /** Whether the last try to write met an unreachable database. */
   get isDown(): boolean {
     return this.lastFailure !== undefined && isUnreachable(this.lastFailure);
+  }
+
+  /** A database that was away is asked now and then, by whoever is refused because of it, whether it is back. */
+  probe(): void {
+    if (this.probing) return;
+    this.probing = true;
+    const again = () => setTimeout(() => (this.probing = false), PROBE_EVERY_MS).unref();
+    this.post([]).then(again, again);
   }
 
   /** Finishes what is queued, then lets go of the connection. */

@@ -5,7 +5,7 @@ import type { Position } from './cursor';
 import type { Database } from './schema';
 import { newestRows, pageOf, STRETCH, stretchOf, type Page, type Span, type Way } from './spans';
 
-const SHOWN = [
+export const SHOWN = [
   'id',
   'type',
   'status',
@@ -18,6 +18,9 @@ const SHOWN = [
   'reason',
   'created_at',
   'completed_at',
+  'linked_to',
+  'bank_account_id',
+  'refunded',
 ] as const;
 
 type TransactionColumns = Selectable<Database['transactions']>;
@@ -46,7 +49,7 @@ export async function ownAccounts(db: Kysely<Database>, owner: UserId, currency?
   return rows.map((row) => row.id);
 }
 
-/** One transaction, with the owners of those of its accounts that are on this shard. */
+/** One transaction, with who it belongs to: the owners of those of its accounts that are on this shard. */
 export function findTransaction(db: Kysely<Database>, id: TransactionId) {
   return db
     .selectFrom('transactions')
@@ -54,9 +57,12 @@ export function findTransaction(db: Kysely<Database>, id: TransactionId) {
     .leftJoin('accounts as target', 'target.id', 'transactions.to_account')
     .select(SHOWN.map((column) => `transactions.${column}` as const))
     .select(['source.owner_id as from_owner', 'target.owner_id as to_owner'])
+    .select(['transactions.actor_id', 'transactions.owner_workflow', 'transactions.command_hash'])
     .where('transactions.id', '=', id)
     .executeTakeFirst();
 }
+
+export type FoundTransaction = NonNullable<Awaited<ReturnType<typeof findTransaction>>>;
 
 export function timelineOf(db: Kysely<Database>, id: TransactionId): Promise<TimelineRow[]> {
   return db
@@ -77,7 +83,7 @@ export interface TransactionSearch {
   limit: number;
 }
 
-/** What the accounts sent, in any status, and what they were sent, once completed. */
+/** What the accounts sent, and what was sent for at the bank, in any status; what they were sent, once completed. */
 export async function listTransactions(
   db: Kysely<Database>,
   within: Span,
@@ -94,11 +100,14 @@ export async function listTransactions(
 
 function waysTo(accounts: readonly AccountId[], status: TransactionStatus | undefined): Way[] {
   const sent: Way = { table: 'transactions', key: ['from_account', 'created_block', 'created_index'] };
-  // What has not completed is seen by its sender only, and has an index of its own.
-  if (status && status !== 'completed') return [{ ...sent, where: sql`status <> 'completed'` }];
+  const toAccount: Way = { table: 'transactions', key: ['to_account', 'created_block', 'created_index'] };
+  const arriving: Way = { ...toAccount, where: sql`type = 'deposit' and status <> 'completed'` };
+  // What has not completed is seen by whoever asked for it only, and has indexes of its own.
+  if (status && status !== 'completed') return [{ ...sent, where: sql`status <> 'completed'` }, arriving];
   // What went from one account of the owner's to another is among what was sent.
   const where = sql`status = 'completed' and from_account <> all(${accounts}::text[])`;
-  return [sent, { table: 'transactions', key: ['to_account', 'created_block', 'created_index'], where }];
+  const received: Way = { ...toAccount, where };
+  return status ? [sent, received] : [sent, received, arriving];
 }
 
 /** One wallet's lines, each with what its transaction says of it. */

@@ -130,6 +130,8 @@ export interface Database {
     reason: string | null;
     received_at: Generated<Date>;
     done_at: Date | null;
+    done_by: string | null;
+    note_sealed: string | null;
   };
   notifications: {
     id: string;

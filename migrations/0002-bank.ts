@@ -15,6 +15,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     create index transactions_attention on transactions (created_block, created_index)
       where status = 'needs_attention' or status = 'awaiting_approval';
 
+    -- What is on its way from the bank, for its owner to follow.
+    create index transactions_arriving on transactions (to_account, created_block, created_index)
+      where type = 'deposit' and status <> 'completed';
+
     -- What people decided about a transaction: written with the books, and never changed.
     create table decisions (
       id text primary key,
@@ -85,7 +89,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       status text not null default 'new' check (status in ('new', 'done', 'needs_attention')),
       reason text,
       received_at timestamptz not null default now(),
-      done_at timestamptz
+      done_at timestamptz,
+      -- Who put it away by hand, and why.
+      done_by text,
+      note_sealed text
     );
     create index bank_inbox_open on bank_inbox (received_at) where status <> 'done';
     create index bank_inbox_transaction on bank_inbox (transaction_id) where transaction_id is not null;

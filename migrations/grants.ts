@@ -18,7 +18,7 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
     ['update (password_hash)', 'users'],
     ['update (status, reason)', 'bank_accounts'],
     ['update (state, amount, currency, settlement_id, reason, updated_at)', 'bank_requests'],
-    ['update (status, reason, done_at)', 'bank_inbox'],
+    ['update (status, reason, done_at, done_by, note_sealed)', 'bank_inbox'],
     ['update (status, attempts, next_at, last_error)', 'notifications'],
     ['update (block)', 'cursors'],
   ];

@@ -1,4 +1,9 @@
-import { WithStartWorkflowOperation, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import {
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type Client,
+} from '@temporalio/client';
 import {
   bankAccountWorkflowId,
   cancelUpdate,
@@ -9,7 +14,7 @@ import {
   type CancelAnswer,
   type PaymentSettings,
 } from '../contracts/payments';
-import { retrySignal, TASK_QUEUE } from '../contracts/transfers';
+import { retrySignal, TASK_QUEUE, transferWorkflowId } from '../contracts/transfers';
 import type { Logger } from '../ledger/log';
 import { paymentStartOptions, type StartedPayment } from '../workflows/start-options';
 import { withDeadline } from './deadline';
@@ -58,6 +63,19 @@ export class Owners {
     } catch (err) {
       this.log.warn({ err, transactionId: payment.id }, 'a cancel had no answer in time');
       return 'under_way';
+    }
+  }
+
+  /** A transfer's own workflow has no news to look at, only what it is told: so whether it was told matters. */
+  async signalTransfer(id: string, signal: 'retry' | 'cancel'): Promise<'told' | 'gone' | 'unknown'> {
+    const handle = this.client.workflow.getHandle(transferWorkflowId(id));
+    try {
+      await withDeadline(this.client.connection, CALL_DEADLINE_MS, () => handle.signal(signal));
+      return 'told';
+    } catch (err) {
+      if (err instanceof WorkflowNotFoundError) return 'gone';
+      this.log.warn({ err, transactionId: id }, `could not ${signal} a transfer's workflow`);
+      return 'unknown';
     }
   }
 

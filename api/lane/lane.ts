@@ -11,7 +11,6 @@ import type { AnsweredStart, TemporalDoor } from './temporal-door';
 /** Temporal refuses payloads past 2 MB; this leaves room for what wraps them. */
 const MAX_GROUP_BYTES = 1_000_000;
 const LOOK_AT_DEADLINES_MS = 50;
-const PROBE_EVERY_MS = 500;
 /** One group at a time makes the largest groups and the fewest workflows; one this slow is overtaken. */
 const OVERTAKE_AFTER_MS = 200;
 
@@ -29,7 +28,6 @@ export class Lane {
   private readonly leaders = new Map<string, () => void>();
   private readonly gathering = new Gathering(() => this.pump());
   private deadlineTimer: NodeJS.Timeout | undefined;
-  private probing = false;
   private onIdle: (() => void)[] = [];
 
   constructor(
@@ -90,20 +88,12 @@ export class Lane {
 
   private refuseAtTheDoor(count: number): LaneRefusal | undefined {
     if (this.shard.poster.isDown) {
-      void this.probe();
+      this.shard.poster.probe();
       return new LaneRefusal('shard_unavailable');
     }
     if (this.temporal.isShut) return new LaneRefusal('not_started');
     if (this.queue.length + count > this.options.settings.maxQueued) return new LaneRefusal('overloaded');
     return undefined;
-  }
-
-  /** A shard that refused is asked now and then, so that the door opens when it is back. */
-  private async probe(): Promise<void> {
-    if (this.probing) return;
-    this.probing = true;
-    await this.shard.poster.post([]).catch(() => undefined);
-    setTimeout(() => (this.probing = false), PROBE_EVERY_MS).unref();
   }
 
   private take(item: TransferItem): Ticket {

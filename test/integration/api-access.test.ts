@@ -3,8 +3,9 @@ import { allRoutes } from '../../api/all-routes';
 import type { Lanes } from '../../api/lane';
 import type { Route } from '../../api/routes';
 import { createTokens } from '../../api/tokens';
+import { sign, SIGNATURE_HEADER } from '../../bank/signature';
 import { ROLES } from '../../contracts/statuses';
-import { TestApi, TOKEN_KEY, type AskOptions, type TestUser } from '../support/api';
+import { TestApi, TOKEN_KEY, WEBHOOK_SECRET, type AskOptions, type TestUser } from '../support/api';
 
 /** What a route answers a customer who asks for another user's things. */
 interface Row {
@@ -15,17 +16,48 @@ interface Row {
 }
 
 const transfer = { from: 'victim.SGD', to: 'mallory.SGD', amount: '1.00' };
+const payment = { wallet: 'victim.SGD', amount: '1.00', bankAccount: 'ba_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' };
+const adjustment = { wallet: 'victim.SGD', amount: '-1.00', reason: 'because' };
+const newBankAccount = { holder: 'Some Body', number: 'NL91ABNA0417164300', bankCode: 'ABNANL2A' };
+const keyed = (body: object) => ({ body, headers: { 'Idempotency-Key': 'theft' } });
+const decision = (kind: string, body: object, stranger: 404 | 403) => ({
+  path: `/v1/transactions/THE_TRANSACTION/${kind}`,
+  request: { body },
+  stranger,
+});
+const noEvents = '{"events":[]}';
 const bulk = { transfers: [{ idempotencyKey: 'theft', ...transfer }] };
 
 /** Every route, by its id; one without a row fails the first test. */
 const rows: Record<string, Row> = {
-  createTransfer: {
-    path: '/v1/transfers',
-    request: { body: transfer, headers: { 'Idempotency-Key': 'theft' } },
-    stranger: 404,
-  },
+  createTransfer: { path: '/v1/transfers', request: keyed(transfer), stranger: 404 },
   createTransfers: { path: '/v1/transfers/bulk', request: { body: bulk }, stranger: 'not found in its item' },
   getTransaction: { path: '/v1/transactions/THE_TRANSACTION', stranger: 404 },
+  createDeposit: { path: '/v1/deposits', request: keyed(payment), stranger: 404 },
+  createWithdrawal: { path: '/v1/withdrawals', request: keyed(payment), stranger: 404 },
+  receiveBankWebhook: {
+    path: '/v1/bank/webhooks',
+    request: { raw: noEvents, headers: { [SIGNATURE_HEADER]: sign(WEBHOOK_SECRET, noEvents) } },
+    stranger: 'public',
+  },
+  getFundingInstructions: { path: '/v1/wallets/victim.SGD/funding-instructions', stranger: 404 },
+  addBankAccount: {
+    path: '/v1/bank-accounts',
+    request: { body: newBankAccount },
+    stranger: 'only the caller’s own',
+  },
+  listBankAccounts: { path: '/v1/bank-accounts', stranger: 'only the caller’s own' },
+  getBankAccount: { path: '/v1/bank-accounts/THE_BANK_ACCOUNT', stranger: 404 },
+  refundTransaction: { path: '/v1/transactions/THE_TRANSACTION/refund', request: keyed({}), stranger: 404 },
+  cancelTransaction: decision('cancel', {}, 404),
+  retryTransaction: decision('retry', {}, 403),
+  approveTransaction: decision('approve', {}, 403),
+  rejectTransaction: decision('reject', {}, 403),
+  resolveTransaction: decision('resolve', { outcome: 'cancelled', note: 'because' }, 403),
+  createAdjustment: { path: '/v1/ops/adjustments', request: keyed(adjustment), stranger: 403 },
+  listAttention: { path: '/v1/ops/attention', stranger: 403 },
+  listInbox: { path: '/v1/ops/inbox', stranger: 403 },
+  resolveInboxEvent: { path: '/v1/ops/inbox/ev_1/resolve', request: { body: { note: 'seen' } }, stranger: 403 },
   listTransactions: { path: '/v1/transactions', stranger: 'only the caller’s own' },
   listEntries: { path: '/v1/wallets/victim.SGD/entries', stranger: 404 },
   openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, stranger: 'only the caller’s own' },
@@ -61,6 +93,7 @@ let routes: Route[];
 let victim: TestUser;
 let mallory: TestUser;
 let transactionOfVictim: string;
+let bankAccountOfVictim: string;
 
 beforeAll(async () => {
   api = await TestApi.start({ lanes: NOTHING_MAY_PASS });
@@ -68,12 +101,15 @@ beforeAll(async () => {
   victim = await api.newUser('victim', { name: 'Victoria Secretive', wallets: ['SGD'] });
   mallory = await api.newUser('mallory', { name: 'Mallory', wallets: ['SGD'] });
   transactionOfVictim = await api.fund('victim', 'SGD', '100.00');
+  const number = 'GB29NWBK60161331926819';
+  const added = await api.post('/v1/bank-accounts', { ...newBankAccount, number }, victim.token);
+  bankAccountOfVictim = added.body.id;
 });
 afterAll(() => api.close());
 
 function ask(row: Route, token: string | undefined, extra: AskOptions = {}) {
   const { path, request = {} } = rows[row.id]!;
-  const at = path.replace('THE_TRANSACTION', transactionOfVictim);
+  const at = path.replace('THE_TRANSACTION', transactionOfVictim).replace('THE_BANK_ACCOUNT', bankAccountOfVictim);
   return api.ask(row.method.toUpperCase(), at, { token, ...request, ...extra });
 }
 
@@ -153,7 +189,8 @@ describe('access', () => {
       const text = JSON.stringify(answer.body ?? null);
       const seen = { id: row.id, status: answer.status };
       if (typeof stranger === 'number') {
-        expect({ ...seen, code: answer.body.code }).toEqual({ ...seen, status: stranger, code: 'not_found' });
+        const code = stranger === 403 ? 'forbidden' : 'not_found';
+        expect({ ...seen, code: answer.body.code }).toEqual({ ...seen, status: stranger, code });
       } else if (stranger === 'masked') {
         expect(answer.body).toEqual({ walletId: 'victim.SGD', name: 'V**** S****' });
       } else if (stranger === 'not found in its item') {
@@ -179,7 +216,8 @@ describe('access', () => {
 });
 
 async function everythingOf(user: TestUser) {
-  const paths = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/wallets/victim.SGD/entries'];
+  const lists = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/bank-accounts'];
+  const paths = [...lists, '/v1/wallets/victim.SGD/entries'];
   const answers = await Promise.all(paths.map((path) => api.get(path, user.token)));
   return answers.map(({ status, body }) => ({ status, body: body as unknown }));
 }

@@ -39,8 +39,9 @@ describe('POST /v1/transfers', () => {
     expect([await holdfast.balance(alice), await holdfast.balance(bob)]).toEqual(['87.50', '12.50']);
 
     const shown = await holdfast.read(alice, body.id);
-    const { timeline, ...transaction } = shown;
+    const { timeline, refunded, ...transaction } = shown;
     expect(transaction).toEqual(body);
+    expect(refunded).toBe('0.00');
     expect(timeline.map((each: { event: string }) => each.event)).toEqual(['completed']);
     for (const [user, amount, balanceAfter] of [
       [alice, '-12.50', '87.50'],

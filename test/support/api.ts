@@ -1,13 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
+import { Client, Connection } from '@temporalio/client';
 import pino from 'pino';
 import { createApp, type ApiDeps } from '../../api/app';
+import { createHttpRail } from '../../bank/http-rail';
 import type { Lanes } from '../../api/lane';
 import { describeError } from '../../api/log';
 import { createTokens, type Caller } from '../../api/tokens';
 import { systemAccountId } from '../../contracts/ids';
 import { parseAmount } from '../../contracts/money';
+import type { PaymentSettings } from '../../contracts/payments';
 import type { Role } from '../../contracts/statuses';
 import { transactionId } from '../../ledger/identity';
 import { Names } from '../../ledger/names';
@@ -15,6 +18,7 @@ import { createSealer } from '../../ledger/seal';
 import { openShards } from '../../ledger/shards';
 import { openAccount } from '../../users/accounts';
 import { Users } from '../../users/store';
+import { Owners } from '../../worker/owners';
 import { cloneDatabase, type TestDatabase } from './database';
 import { openApiCheck, type OpenApi } from './openapi-check';
 
@@ -37,6 +41,7 @@ export interface TestUser extends Caller {
   token: string;
 }
 
+export const WEBHOOK_SECRET = 'what the bank of tests signs with';
 export const TOKEN_KEY = 'a key for tests of at least thirty-two characters';
 
 /** The whole API over real HTTP on a database of its own; every answer it gives is held against openapi.json. */
@@ -64,6 +69,8 @@ export class TestApi {
     });
     const log = pino({ level: 'info', serializers: { err: describeError } }, sink);
     const shards = openShards({ urls: [database.appUrl], log });
+    // Connects when a test first starts a payment; no worker serves it there.
+    const temporal = Connection.lazy({ address: process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']! });
     const deps: ApiDeps = {
       shards,
       names: new Names(shards),
@@ -71,6 +78,10 @@ export class TestApi {
       tokens: createTokens({ key: TOKEN_KEY, ttlSeconds: 600 }),
       log,
       lanes: choose.lanes ?? NO_LANES,
+      owners: new Owners(new Client({ connection: temporal }), PAYMENTS, log),
+      rail: createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [WEBHOOK_SECRET] }),
+      approvalFrom: new Map([['SGD', 10_000_00n]]),
+      workflowUrl: (workflowId) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
       commandKey: 'a key for the hashes of commands in tests',
       checks: { 'postgres shard 0': () => shards.shard(0).check() },
       isStopping: () => false,
@@ -85,6 +96,7 @@ export class TestApi {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await deps.shards.close();
+      await temporal.close();
       await database.drop();
     });
   }
@@ -161,6 +173,15 @@ export class TestApi {
     return outcome.id;
   }
 }
+
+const PAYMENTS: PaymentSettings = {
+  attentionAfterMs: 1_500,
+  slowBeatMs: 600_000,
+  pollFirstMs: 1_000,
+  pollMaxMs: 5_000,
+  settleWithinMs: 600_000,
+  approvalWithinMs: 600_000,
+};
 
 /** For tests that move nothing through the lane: whoever touches it finds out at once. */
 const NO_LANES = new Proxy(

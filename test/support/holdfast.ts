@@ -106,7 +106,7 @@ export class TestHoldfast {
     const groupPosts = new GroupPosts(shards, log);
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
-    const deps = { shards, log, names: new Names(shards) };
+    const deps = { shards, log, names: new Names(shards), owners, rail };
     const api = await TestApi.start({ lanes, database, deps });
     const notifier = { channels: options.channels ?? [], log, maxAttempts: 3, firstRetryMs: 50 };
     const all = new TestHoldfast(

@@ -1,0 +1,26 @@
+import type { Command, Outcome } from '../ledger/commands';
+import { ShardUnavailable } from '../ledger/poster';
+import type { Shard } from '../ledger/shards';
+import { Problem } from './problems';
+
+/**
+ * Posts a command for a request. A shard known to be down refuses at the door, with nothing sent; once the command was
+ * on its way, no answer means that it may be done.
+ */
+export async function post({ poster }: Shard, command: Command): Promise<Outcome> {
+  if (poster.isDown) {
+    poster.probe();
+    throw new Problem('shard_unavailable');
+  }
+  try {
+    const [outcome] = await poster.post([command]);
+    return outcome!;
+  } catch (error) {
+    throw error instanceof ShardUnavailable ? new Problem('outcome_unknown', { cause: error }) : error;
+  }
+}
+
+/** An answer of the books that no such command should ever have. */
+export function unexpected(outcome: Outcome): Error {
+  return new Error(`Unexpected answer of the books: ${JSON.stringify(outcome)}`);
+}

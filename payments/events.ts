@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import type { BankEvent } from '../bank/rail';
+import type { Sealer } from '../ledger/seal';
+
+const minor = z.string().regex(/^-?\d{1,19}$/);
+const common = { id: z.string(), at: z.string() };
+
+/** A bank's event as the inbox keeps it: amounts as strings, since JSON carries no bigint; the payer's name sealed. */
+const storedEvent = z.discriminatedUnion('kind', [
+  z.object({
+    ...common,
+    kind: z.literal('fact'),
+    fact: z.object({
+      reference: z.string(),
+      state: z.enum(['accepted', 'settled', 'refused', 'returned', 'voided', 'unknown']),
+      amountMinor: minor.optional(),
+      currency: z.string().optional(),
+      settlementId: z.string().optional(),
+      reason: z.string().optional(),
+    }),
+  }),
+  z.object({
+    ...common,
+    kind: z.literal('credit'),
+    credit: z.object({
+      creditId: z.string(),
+      virtualAccount: z.string(),
+      amountMinor: minor,
+      currency: z.string(),
+      payerSealed: z.string(),
+    }),
+  }),
+]);
+type StoredEvent = z.infer<typeof storedEvent>;
+
+export function writeEvent(event: BankEvent, sealer: Pick<Sealer, 'seal'>): string {
+  return JSON.stringify(toStored(event, sealer));
+}
+
+export function parseEvent(text: string, sealer: Pick<Sealer, 'open'>): BankEvent {
+  const event = storedEvent.parse(JSON.parse(text));
+  const { id, at } = event;
+  if (event.kind === 'fact') {
+    const { amountMinor, ...fact } = event.fact;
+    return {
+      id,
+      at,
+      kind: 'fact',
+      fact: { ...fact, ...(amountMinor !== undefined && { amountMinor: BigInt(amountMinor) }) },
+    };
+  }
+  const { payerSealed, amountMinor, ...credit } = event.credit;
+  const opened = { ...credit, amountMinor: BigInt(amountMinor), payer: sealer.open(payerSealed) };
+  return { id, at, kind: 'credit', credit: opened };
+}
+
+function toStored(event: BankEvent, sealer: Pick<Sealer, 'seal'>): StoredEvent {
+  if (event.kind === 'fact') {
+    const { amountMinor, ...fact } = event.fact;
+    return { ...event, fact: { ...fact, ...(amountMinor !== undefined && { amountMinor: amountMinor.toString() }) } };
+  }
+  const { payer, amountMinor, ...credit } = event.credit;
+  const sealed = { ...credit, amountMinor: amountMinor.toString(), payerSealed: sealer.seal(payer) };
+  return { ...event, credit: sealed };
+}

@@ -1,0 +1,169 @@
+import { sql, type Kysely } from 'kysely';
+import type { BankEvent } from '../bank/rail';
+import type { TransactionType } from '../contracts/statuses';
+import type { Logger } from '../ledger/log';
+import { pageOfShard, type PlacedPage } from '../ledger/places';
+import type { Database } from '../ledger/schema';
+import type { Sealer } from '../ledger/seal';
+import type { Shard, Shards } from '../ledger/shards';
+import type { Owners } from '../worker/owners';
+import { writeEvent } from './events';
+import { transactionOfReference } from './requests';
+import { shardOfVirtualAccount } from './virtual-accounts';
+
+/** What of a stored event says whom it concerns. */
+export interface InboxEvent {
+  event_id: string;
+  kind: 'fact' | 'credit';
+  subject: string;
+  transaction_id: string | null;
+}
+
+export interface InboxDeps {
+  shards: Shards;
+  sealer: Sealer;
+  owners: Pick<Owners, 'news' | 'credit'>;
+  log: Logger;
+}
+
+const CONCERNS = ['event_id', 'kind', 'subject', 'transaction_id'] as const;
+/** What the bank can have news of. */
+const BANK_TYPES: readonly TransactionType[] = ['deposit', 'withdrawal'];
+/** How many workflows are told at once, so that a large delivery doesn't crowd out customers. */
+const TOLD_AT_ONCE = 10;
+
+/**
+ * Keeps everything that the bank told, before the bank is answered: an event is stored once however often it is
+ * delivered. Answers what was new, by shard. A shard that is down throws, and the bank delivers again.
+ */
+export async function receive(
+  { shards, sealer }: Pick<InboxDeps, 'shards' | 'sealer'>,
+  events: readonly BankEvent[],
+): Promise<{ shard: number; fresh: InboxEvent[] }[]> {
+  const byShard = new Map<number, BankEvent[]>();
+  for (const event of events) {
+    const shard = shardOf(shards, event);
+    byShard.set(shard, [...(byShard.get(shard) ?? []), event]);
+  }
+  return Promise.all(
+    [...byShard].map(async ([shard, some]) => ({ shard, fresh: await store(shards.shard(shard), some, sealer) })),
+  );
+}
+
+/** Stored events that nobody has acted on for so long, oldest first. */
+export function waitingEvents(
+  db: Kysely<Database>,
+  { olderThanMs, limit }: { olderThanMs: number; limit: number },
+): Promise<InboxEvent[]> {
+  return db
+    .selectFrom('bank_inbox')
+    .select(CONCERNS)
+    .where('status', '=', 'new')
+    .where('received_at', '<', new Date(Date.now() - olderThanMs))
+    .orderBy('received_at')
+    .limit(limit)
+    .execute();
+}
+
+/**
+ * Wakes whoever a shard's stored events concern; doing it again is safe. They mark the events done as they act on them.
+ * An event that concerns nothing we know of is for a person.
+ */
+export async function handleInboxEvents(deps: InboxDeps, shard: number, events: readonly InboxEvent[]): Promise<void> {
+  const { db } = deps.shards.shard(shard);
+  const facts = events.filter((event) => event.kind === 'fact');
+  const payments = await paymentsOf(db, facts);
+  const known = new Set(payments.map(({ id }) => id));
+  const unknown = facts.filter((event) => event.transaction_id === null || !known.has(event.transaction_id));
+  if (unknown.length > 0) await askForAttention(db, unknown, 'unknown_reference');
+  const credits = events.filter((event) => event.kind === 'credit');
+  await someAtOnce([
+    ...payments.map((payment) => () => deps.owners.news(payment)),
+    ...credits.map((event) => () => deps.owners.credit(shard, event.event_id, event.subject)),
+  ]);
+}
+
+export interface InboxRow extends InboxEvent {
+  event: string;
+  reason: string | null;
+  received_at: Date;
+}
+
+/** A shard's events that only a person can say something about. */
+export async function inboxInAttention(db: Kysely<Database>, shard: number, page: PlacedPage): Promise<InboxRow[]> {
+  const receivedAt = sql`date_trunc('milliseconds', received_at)`;
+  const { where, order } = pageOfShard(shard, receivedAt, sql`event_id`, page);
+  const { rows } = await sql<InboxRow>`
+    select event_id, kind, subject, transaction_id, event, reason, received_at from bank_inbox
+    where status = 'needs_attention' and ${where} ${order}`.execute(db);
+  return rows;
+}
+
+/** A person has seen to it. False where it isn't waiting for one. */
+export async function putAway(
+  db: Kysely<Database>,
+  { eventId, by, noteSealed }: { eventId: string; by: string; noteSealed: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('bank_inbox')
+    .set({ status: 'done', done_at: sql`now()`, done_by: by, note_sealed: noteSealed })
+    .where('event_id', '=', eventId)
+    .where('status', '=', 'needs_attention')
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows === 1n;
+}
+
+/** A fact belongs to its transaction's shard, a credit to its virtual account's; what names none of ours to the first. */
+function shardOf(shards: Shards, event: BankEvent): number {
+  if (event.kind === 'fact') {
+    const id = transactionOfReference(event.fact.reference);
+    return (id === undefined ? undefined : shards.forId(id)?.number) ?? 0;
+  }
+  const shard = shardOfVirtualAccount(event.credit.virtualAccount);
+  return shard !== undefined && shard < shards.count ? shard : 0;
+}
+
+async function store({ db }: Shard, events: readonly BankEvent[], sealer: Sealer): Promise<InboxEvent[]> {
+  return db
+    .insertInto('bank_inbox')
+    .values(
+      events.map((event) => ({
+        event_id: event.id,
+        kind: event.kind,
+        subject: event.kind === 'fact' ? event.fact.reference : event.credit.creditId,
+        transaction_id: event.kind === 'fact' ? (transactionOfReference(event.fact.reference) ?? null) : null,
+        event: writeEvent(event, sealer),
+      })),
+    )
+    .onConflict((conflict) => conflict.column('event_id').doNothing())
+    .returning(CONCERNS)
+    .execute();
+}
+
+async function paymentsOf(db: Kysely<Database>, facts: readonly InboxEvent[]) {
+  const ids = [...new Set(facts.flatMap((event) => event.transaction_id ?? []))];
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom('transactions')
+    .select(['id', 'type', 'status', 'currency', 'amount'])
+    .where('id', 'in', ids)
+    .where('type', 'in', BANK_TYPES)
+    .execute();
+  return rows.map(({ amount, ...row }) => ({ ...row, amountMinor: amount.toString() }));
+}
+
+async function askForAttention(db: Kysely<Database>, events: readonly InboxEvent[], reason: string): Promise<void> {
+  const ids = events.map((event) => event.event_id);
+  await db
+    .updateTable('bank_inbox')
+    .set({ status: 'needs_attention', reason })
+    .where('event_id', 'in', ids)
+    .where('status', '=', 'new')
+    .execute();
+}
+
+async function someAtOnce(calls: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (let from = 0; from < calls.length; from += TOLD_AT_ONCE) {
+    await Promise.all(calls.slice(from, from + TOLD_AT_ONCE).map((call) => call()));
+  }
+}
