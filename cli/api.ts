@@ -71,7 +71,7 @@ export async function runApi(config: Config): Promise<void> {
     const closed = once(server, 'close');
     server.close();
     server.closeIdleConnections();
-    await Promise.all([lanes.drain(), owners.drain()]);
+    await lanes.drain();
     server.closeIdleConnections();
     await Promise.race([closed, new Promise((resume) => setTimeout(resume, 2_000).unref())]);
     server.closeAllConnections();

@@ -30,6 +30,9 @@ const faultSchema = z.strictObject({
   /** Only the next so many; then it is over. */
   times: z.number().int().min(0).optional(),
   kind: z.enum(['collection', 'payout']).optional(),
+  /** Only what concerns references that begin so. */
+  reference: z.string().min(1).max(200).optional(),
+  call: z.enum(['request', 'look_up', 'void']).optional(),
   delayMs: z.number().int().min(0).max(86_400_000).optional(),
   looks: z.number().int().min(0).max(1_000).optional(),
   reason: z.string().min(1).max(100).optional(),
@@ -38,7 +41,7 @@ const faultSchema = z.strictObject({
 
 export const faultPlanSchema = z.strictObject({
   seed: z.string().max(200).default('holdfast'),
-  faults: z.array(faultSchema).max(100),
+  faults: z.array(faultSchema).max(1_000),
 });
 
 export type Fault = z.infer<typeof faultSchema>;
@@ -46,10 +49,13 @@ export type Fault = z.infer<typeof faultSchema>;
 export type NewFault = z.input<typeof faultSchema>;
 export type FaultPlan = z.infer<typeof faultPlanSchema>;
 
-/** What a decision is about. Things of no request, such as a statement, have no kind. */
+export type Call = 'request' | 'look_up' | 'void';
+
+/** What a decision is about. The key begins with the reference, if there is one; a statement has no kind. */
 export interface Subject {
   key: string;
   kind?: RequestKind | undefined;
+  call?: Call;
 }
 
 /** Enough to tell apart the calls of requests under way, without growing for ever. */
@@ -105,8 +111,7 @@ export class Faults {
 
   private decide(name: FaultName, subject: Subject, turnOf: (entry: number) => number): Fault | undefined {
     for (const [entry, fault] of this.plan.faults.entries()) {
-      if (fault.name !== name || fault.times === 0) continue;
-      if (fault.kind !== undefined && fault.kind !== subject.kind) continue;
+      if (fault.name !== name || fault.times === 0 || !isAbout(fault, subject)) continue;
       const chance = fraction(`${this.plan.seed}|${entry}|${name}|${subject.key}|${turnOf(entry)}`);
       if (chance >= fault.probability) continue;
       if (fault.times !== undefined) {
@@ -137,6 +142,12 @@ export class Faults {
     this.saving = saved.catch(() => {});
     return saved;
   }
+}
+
+function isAbout({ kind, reference, call }: Fault, subject: Subject): boolean {
+  if (kind !== undefined && kind !== subject.kind) return false;
+  if (call !== undefined && call !== subject.call) return false;
+  return reference === undefined || subject.key.startsWith(reference);
 }
 
 function fraction(text: string): number {

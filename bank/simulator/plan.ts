@@ -22,7 +22,7 @@ export interface Plan {
 const RETURN_AFTER_MS = 1_000;
 
 export function planFor(kind: RequestKind, order: BankOrder, faults: Faults): Plan {
-  const subject: Subject = { key: order.reference, kind };
+  const subject: Subject = { key: order.reference, kind, call: 'request' };
   const rejected = faults.hit('rejected', subject);
   const refused = rejected ? (rejected.reason ?? 'liquidity') : refusalOf(kind, order.account);
   if (refused !== undefined) return { refused };

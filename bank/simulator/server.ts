@@ -12,7 +12,7 @@ import { checkAccount } from './conventions';
 import type { Core } from './core';
 import type { Pool } from './database';
 import { breakOff, faultyDoor, Refusal, requireKey } from './door';
-import { faultPlanSchema, FAULTS, type Faults, type Subject } from './faults';
+import { faultPlanSchema, FAULTS, type Call, type Faults, type Subject } from './faults';
 import type { Log } from './log';
 import { pageRoutes } from './page';
 import { listRequests } from './requests';
@@ -49,7 +49,7 @@ function protocol(app: Express, { core, pool, faults, apiKey }: ServerParts): vo
     ['/v1/collections', 'collection'],
     ['/v1/payouts', 'payout'],
   ] as const) {
-    const subject = (req: Request): Subject => ({ key: keyOf(bodyOf(req).reference, path), kind });
+    const subject = (req: Request): Subject => ({ key: keyOf(bodyOf(req).reference, path), kind, call: 'request' });
     app.post(path, key, faultyDoor(faults, subject), async (req, res) => {
       const order = read(orderSchema, req.body);
       const submitted = await core.submit(kind, order);
@@ -61,12 +61,15 @@ function protocol(app: Express, { core, pool, faults, apiKey }: ServerParts): vo
     });
   }
 
-  const reference = (req: Request): Subject => ({ key: String(req.params.reference) });
-  app.get('/v1/requests/:reference', key, faultyDoor(faults, reference), async (req, res) => {
-    send(res, await core.lookUp(reference(req).key));
+  const about =
+    (call: Call) =>
+    (req: Request): Subject => ({ key: String(req.params.reference), call });
+  const [looked, voided] = [about('look_up'), about('void')];
+  app.get('/v1/requests/:reference', key, faultyDoor(faults, looked), async (req, res) => {
+    send(res, await core.lookUp(looked(req).key));
   });
-  app.post('/v1/requests/:reference/void', key, faultyDoor(faults, reference), async (req, res) => {
-    answer(res, await core.void(reference(req).key), faults, reference(req));
+  app.post('/v1/requests/:reference/void', key, faultyDoor(faults, voided), async (req, res) => {
+    answer(res, await core.void(voided(req).key), faults, voided(req));
   });
 
   const path = (req: Request): Subject => ({ key: req.path });

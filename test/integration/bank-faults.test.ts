@@ -205,6 +205,15 @@ test('webhook_wrongly_signed: it is refused, and comes again rightly signed', as
   expect(receiver.facts(order.reference)).toHaveLength(1);
 });
 
+test('a fault for one reference, or for one kind of call, meets no other', async () => {
+  const [one, other] = [anOrder(), anOrder()];
+  await bank.control.setFaults([{ name: 'outage', reference: one.reference, call: 'request' }]);
+  await expect(bank.rail.payOut(one)).rejects.toMatchObject({ kind: 'later' });
+  expect(await bank.rail.payOut(other)).toMatchObject({ state: 'settled' });
+  expect(await bank.rail.lookUp(one.reference)).toMatchObject({ state: 'unknown' });
+  expect(await bank.rail.void(one.reference)).toMatchObject({ state: 'voided' });
+});
+
 test('faults that are no faults are refused, and those that were on stay on', async () => {
   await bank.control.setFaults([{ name: 'slow', probability: 0 }]);
   for (const odd of [{ name: 'typo' }, { name: 'slow', probability: 2 }, { name: 'slow', delay: 1 }]) {

@@ -56,7 +56,7 @@ async function balancesAreWhatWasTold(db: pg.Client, people: Person[], told: Map
   expect(rows.filter(({ held }) => held !== 0n)).toEqual([]);
 }
 
-async function sumsAreConserved(db: pg.Client): Promise<void> {
+export async function sumsAreConserved(db: pg.Client): Promise<void> {
   const { rows: sums } = await db.query<{ currency: string; sum: string }>(
     'select currency, sum(balance)::text as sum from accounts group by currency having sum(balance) <> 0',
   );

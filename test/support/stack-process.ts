@@ -10,8 +10,10 @@ import { ask } from './http';
 const STARTING_MS = 90_000;
 const RESTART_PAUSE_MS = 300;
 
+export type StackCommand = 'api' | 'worker' | 'bank';
+
 /**
- * One `holdfast api` or `holdfast worker`, as `holdfast up` runs it: started again when it ends by itself. A test may
+ * One `holdfast api`, `worker` or `bank`, as `holdfast up` runs it: started again when it ends by itself. A test may
  * kill it, freeze it, and start it again.
  */
 export class StackProcess {
@@ -22,7 +24,7 @@ export class StackProcess {
   private wanted = false;
 
   constructor(
-    readonly command: 'api' | 'worker',
+    readonly command: StackCommand,
     readonly url: string,
     readonly logFile: string,
     private readonly env: NodeJS.ProcessEnv,

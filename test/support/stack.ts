@@ -15,18 +15,19 @@ import { exitOf, identify, stopProcess } from '../../cli/embedded/processes';
 import { startTemporal, type RunningTemporal } from '../../cli/embedded/temporal';
 import { findTemporal } from '../../cli/embedded/temporal-cli';
 import { answers } from '../../cli/embedded/temporal-client';
+import { createBankControl, type BankControl } from '../../bank/simulator/control';
 import { migrateShard } from '../../migrations';
-import { StackProcess } from './stack-process';
+import { StackProcess, type StackCommand } from './stack-process';
 
 // Jest finds guard.mjs where the code means guard.ts: `moduleFileExtensions` with ts first would do instead of this.
 jest.mock('../../cli/embedded/guard', (): unknown => jest.requireActual('../../cli/embedded/guard.ts'));
 
 const DATABASE = 'holdfast_0';
+const BANK_DATABASE = 'bank';
 const PASSWORDS = { admin: 'admin', owner: 'owner', app: 'app' };
 const SECRETS = {
   HOLDFAST_TOKEN_KEY: 'a key for the tokens of fault tests, long enough',
   HOLDFAST_COMMAND_KEY: 'a key for the hashes of commands in fault tests',
-  HOLDFAST_BANK_URL: 'http://127.0.0.1:9', // nobody is there, until a test brings a bank
   HOLDFAST_BANK_API_KEY: 'the API key of the bank in fault tests and long enough',
   HOLDFAST_BANK_WEBHOOK_SECRETS: 'the secret of webhooks in fault tests and long enough',
   HOLDFAST_SEAL_KEYS: `test:${Buffer.alloc(32, 5).toString('base64')}`,
@@ -40,26 +41,40 @@ const PATIENCE = {
   HOLDFAST_GROUP_MAX_AGE_MS: '10000',
 };
 
-/** Postgres, Temporal, and any number of API and worker processes, on free ports with a data folder of their own. */
+export interface StackOptions {
+  apis?: number;
+  workers?: number;
+  /** A bank, settling so long after it has accepted; without one nobody is there. */
+  bank?: { settleAfterMs: number };
+  /** More for all of our processes to be told. */
+  env?: Record<string, string>;
+}
+
+/** Postgres, Temporal, and any number of our processes, on free ports with a data folder of their own. */
 export class Stack {
   readonly secrets = SECRETS;
   readonly processes: StackProcess[] = [];
   postgres!: RunningPostgres;
   temporal!: RunningTemporal;
-  private readonly ports = { postgres: 0, temporal: 0 };
+  private readonly ports = { postgres: 0, temporal: 0, bank: 9 };
   private connection: Connection | undefined;
 
-  private constructor(readonly folder: string) {}
+  private constructor(
+    readonly folder: string,
+    private readonly env: Record<string, string>,
+  ) {}
 
-  static async start({ apis = 1, workers = 1 }: { apis?: number; workers?: number } = {}): Promise<Stack> {
+  static async start({ apis = 1, workers = 1, bank, env = {} }: StackOptions = {}): Promise<Stack> {
     const folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-stack-'));
     chmodSync(folder, 0o711); // as root, Postgres runs as a user who has to get in
-    const stack = new Stack(folder);
+    const stack = new Stack(folder, env);
     try {
       await Promise.all([stack.startPostgres(), stack.startTemporal()]);
       await stack.prepareBooks();
+      if (bank) stack.ports.bank = await freePort();
       const starting = Array.from({ length: workers }, () => stack.addWorker());
       await Promise.all([...starting, ...Array.from({ length: apis }, () => stack.addApi())]);
+      if (bank) await stack.addBank(bank.settleAfterMs);
     } catch (error) {
       await stack.stop();
       throw error;
@@ -75,6 +90,15 @@ export class Stack {
     return this.processes.filter(({ command }) => command === 'worker');
   }
 
+  /** The one there is, of those that were asked for. */
+  get bank(): StackProcess {
+    return this.processes.find(({ command }) => command === 'bank')!;
+  }
+
+  get bankControl(): BankControl {
+    return createBankControl({ url: this.bank.url, apiKey: SECRETS.HOLDFAST_BANK_API_KEY });
+  }
+
   get appUrl(): string {
     return this.postgres.appUrl(DATABASE);
   }
@@ -87,14 +111,32 @@ export class Stack {
     return this.add('worker', 'HOLDFAST_WORKER_HEALTH_PORT', env);
   }
 
-  private async add(command: 'api' | 'worker', portName: string, more: Record<string, string>): Promise<StackProcess> {
-    const port = await freePort();
+  /** It tells the first API what happens. */
+  private async addBank(settleAfterMs: number): Promise<void> {
+    await ensureDatabase(this.postgres.adminUrl('postgres'), BANK_DATABASE);
+    const env = {
+      HOLDFAST_BANK_DATABASE_URL: this.postgres.ownerUrl(BANK_DATABASE),
+      HOLDFAST_BANK_SETTLE_AFTER_MS: String(settleAfterMs),
+      HOLDFAST_BANK_WEBHOOK_URL: `${this.apis[0]!.url}/v1/bank/webhooks`,
+    };
+    await this.add('bank', 'HOLDFAST_BANK_PORT', env, this.ports.bank);
+  }
+
+  private async add(
+    command: StackCommand,
+    portName: string,
+    more: Record<string, string>,
+    givenPort?: number,
+  ): Promise<StackProcess> {
+    const port = givenPort ?? (await freePort());
     const inherited = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|TEMPORAL_|PORT$|HOST$)/.test(name));
     const log = path.join(this.folder, `${command}-${randomBytes(3).toString('hex')}.log`);
     const env = {
       ...Object.fromEntries(inherited),
       ...SECRETS,
       ...PATIENCE,
+      ...this.env,
+      HOLDFAST_BANK_URL: `http://127.0.0.1:${this.ports.bank}`,
       HOLDFAST_DATA_DIR: path.join(this.folder, 'none'),
       HOLDFAST_ENV_FILE: os.devNull,
       HOLDFAST_DATABASE_URLS: this.appUrl,
