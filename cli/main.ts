@@ -4,6 +4,7 @@ import path from 'node:path';
 import { loadConfig, type Config } from './config';
 import { packageRoot } from './embedded/package-root';
 import { localEnv } from './local-env';
+import { opsCommand } from './ops';
 import { UserError } from './user-error';
 
 /** The parts are loaded only when a command needs them, so that `status` doesn't wait for Temporal's native module. */
@@ -137,6 +138,8 @@ program
     const { reset } = await import('./reset.js');
     await reset(process.env);
   });
+
+program.addCommand(opsCommand(process.env, (code) => (process.exitCode = code)));
 
 function configuration(): Config {
   return loadConfig(localEnv(process.env));

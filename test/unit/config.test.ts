@@ -4,6 +4,7 @@ import path from 'node:path';
 import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
 import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
 import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
+import { OPS_VARIABLES } from '../../cli/ops/settings';
 import { checkedSettings } from '../../cli/preflight';
 import { ConfigError, type Env } from '../../cli/settings';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
