@@ -17,6 +17,7 @@ import { Owners } from '../worker/owners';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { onStopSignal } from './stop-signal';
+import { workflowUrls } from './workflow-urls';
 
 const READY_DEADLINE_MS = 2_000;
 
@@ -86,10 +87,4 @@ export async function runApi(config: Config): Promise<void> {
     await shards.close();
     await connection.close();
   }
-}
-
-function workflowUrls({ uiUrl, namespace }: Config['temporal']): (workflowId: string) => string | null {
-  if (uiUrl === undefined) return () => null;
-  const workflows = `${uiUrl.replace(/\/+$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows/`;
-  return (workflowId) => workflows + encodeURIComponent(workflowId);
 }

@@ -3,6 +3,7 @@ import type { Sealer } from '../ledger/seal';
 import { openChannels } from '../notifications';
 import type { Notifier } from '../notifications/deliver';
 import type { Config } from './config';
+import { workflowUrls } from './workflow-urls';
 
 const FIRST_RETRY_MS = 5_000;
 
@@ -13,6 +14,6 @@ export function openNotifier({ notify, temporal }: Config, deps: { log: Logger; 
     log: deps.log,
     maxAttempts: notify.maxAttempts,
     firstRetryMs: FIRST_RETRY_MS,
-    ...(temporal.uiUrl && { webUi: { url: temporal.uiUrl, namespace: temporal.namespace } }),
+    workflowUrl: workflowUrls(temporal),
   };
 }

@@ -2,6 +2,7 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { TRANSACTION_TYPES, type DecisionKind } from '../contracts/statuses';
 import type { OpsClient } from './ops/client';
 import type { DecideOptions } from './ops/decide';
+import type { ListOptions } from './ops/list';
 import type { Screen } from './ops/screen';
 import type { Env } from './settings';
 
@@ -39,7 +40,7 @@ export function opsCommand(env: Env, exit: (code: number) => void): Command {
     .addOption(status())
     .addOption(limit())
     .option('--json', 'print them as JSON')
-    .action((options: Parameters<typeof import('./ops/list.js').list>[1]) =>
+    .action((options: ListOptions) =>
       run(async (client, screen) => (await import('./ops/list.js')).list(client, options, screen)),
     );
   ops

@@ -3,7 +3,7 @@ import type { Delivered } from '../contracts/notifications';
 import type { Logger } from '../ledger/log';
 import type { Database } from '../ledger/schema';
 import { Undeliverable, type Channel } from './channels';
-import { createWriter, type WebUi } from './messages';
+import { createWriter, type WorkflowUrl } from './messages';
 import { settle, takeDue, type Attempt, type DueNotice } from './outbox';
 
 export interface Notifier {
@@ -13,7 +13,8 @@ export interface Notifier {
   maxAttempts: number;
   /** The wait after the first attempt; it doubles with each, up to the longest. */
   firstRetryMs: number;
-  webUi?: WebUi;
+  /** Where people look at a workflow, if anywhere. */
+  workflowUrl: WorkflowUrl;
 }
 
 const LONGEST_RETRY_MS = 3_600_000;
@@ -35,7 +36,7 @@ async function deliverOn(
   goesOn: () => boolean,
 ): Promise<Delivered> {
   const delivered: Delivered = { sent: 0, failed: 0, givenUp: 0 };
-  const write = createWriter(notifier.webUi);
+  const write = createWriter(notifier.workflowUrl);
   const attempt = async (due: DueNotice): Promise<Attempt> => {
     try {
       await channel.send(write(due));

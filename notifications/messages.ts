@@ -4,11 +4,7 @@ import { Undeliverable } from './channels';
 import type { NoticeKind } from './notices';
 import type { DueNotice } from './outbox';
 
-/** Where people look at workflows. */
-export interface WebUi {
-  url: string;
-  namespace: string;
-}
+export type WorkflowUrl = (workflowId: string) => string | null;
 
 const SUBJECTS: Record<NoticeKind, (what: string, money: string) => string> = {
   needs_attention: (what) => `Needs attention: ${what}`,
@@ -21,14 +17,14 @@ const SUBJECTS: Record<NoticeKind, (what: string, money: string) => string> = {
 };
 
 /** Short and plain, and without an account's number or anybody's name. */
-export function createWriter(webUi: WebUi | undefined): (due: DueNotice) => Message {
+export function createWriter(workflowUrl: WorkflowUrl): (due: DueNotice) => Message {
   return (due) => {
     const about = aboutOf(due);
     const money = about ? `${about.amount} ${about.currency}` : '';
     const what = about ? `${about.type} of ${money}` : 'an event from the bank';
     const to = recipientOf(due);
     const subject = SUBJECTS[due.kind](what, money);
-    const lines = to.audience === 'ops' ? linesForOps(due, webUi) : linesForUser(due);
+    const lines = to.audience === 'ops' ? linesForOps(due, workflowUrl) : linesForUser(due);
     return { id: due.id, kind: due.kind, to, about, subject, text: lines.join('\n'), happenedAt: due.happenedAt };
   };
 }
@@ -54,20 +50,16 @@ function linesForUser({ kind, type, status, subjectId, happenedAt }: DueNotice):
   return [...why, `Transaction: ${subjectId}`, `When: ${happenedAt.toISOString()}`];
 }
 
-function linesForOps(due: DueNotice, webUi: WebUi | undefined): string[] {
+function linesForOps(due: DueNotice, workflowUrl: WorkflowUrl): string[] {
   const { kind, type, status, subjectId, reason, owner, happenedAt } = due;
+  const url = owner === null ? null : workflowUrl(owner);
   const isPast = type !== null && kind !== 'in_suspense' && status !== kind;
   return [
     ...(reason === null || isPast ? [] : [`Reason: ${reason}`]),
     `${type === null ? 'Event' : 'Transaction'}: ${subjectId}`,
     `Since: ${happenedAt.toISOString()}`,
     ...(isPast ? [`By now it is ${status}.`] : []),
-    ...(webUi && owner !== null ? [`Workflow: ${workflowUrl(webUi, owner)}`] : []),
+    ...(url === null ? [] : [`Workflow: ${url}`]),
     ...(type === null ? [] : [`More: holdfast ops show ${subjectId}`]),
   ];
-}
-
-export function workflowUrl({ url, namespace }: WebUi, workflowId: string): string {
-  const path = ['namespaces', namespace, 'workflows', workflowId].map(encodeURIComponent).join('/');
-  return `${url.replace(/\/$/, '')}/${path}`;
 }

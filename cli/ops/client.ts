@@ -27,7 +27,7 @@ export class OpsClient {
 
   async get<Body>(path: string, query: Record<string, string | undefined> = {}): Promise<Body> {
     const given = Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
-    const reply = await this.ask('GET', `${path}?${new URLSearchParams(given)}`);
+    const reply = await this.ask('GET', `${path}?${new URLSearchParams(given).toString()}`);
     if (reply.status !== 200) throw refusal(reply, `The API refuses ${path}`);
     return reply.body as Body;
   }

@@ -4,7 +4,7 @@ import type { OpsClient } from './client';
 import type { Screen } from './screen';
 import { table } from './table';
 
-interface ListOptions extends Filters {
+export interface ListOptions extends Filters {
   limit: number;
   json?: boolean;
 }

@@ -175,7 +175,6 @@ describe('who is told what', () => {
 
   test('of what needs attention or awaits approval, ops, with the way to its workflow', async () => {
     const [alice] = await pair('attention');
-    holdfast.notifier.webUi = { url: 'http://ui.example', namespace: 'default' };
     const [stuck, large] = [await withdrawal(alice), await withdrawal(alice)];
     const owner = `withdrawal/${stuck.id}`;
     await post(
@@ -190,7 +189,7 @@ describe('who is told what', () => {
     ]);
     const { body } = hooks.received.find((each) => each.body.kind === 'needs_attention')!;
     expect(body.text).toContain('bank_not_answering');
-    expect(body.text).toContain(`http://ui.example/namespaces/default/workflows/withdrawal%2F${stuck.id}`);
+    expect(body.text).toContain(`http://temporal.example/withdrawal%2F${stuck.id}`);
     expect(body.text).not.toContain('private');
   });
 

@@ -108,7 +108,13 @@ export class TestHoldfast {
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards), owners, rail };
     const api = await TestApi.start({ lanes, database, deps });
-    const notifier = { channels: options.channels ?? [], log, maxAttempts: 3, firstRetryMs: 50 };
+    const notifier = {
+      channels: options.channels ?? [],
+      log,
+      maxAttempts: 3,
+      firstRetryMs: 50,
+      workflowUrl: api.deps.workflowUrl,
+    };
     const all = new TestHoldfast(
       api,
       outside,

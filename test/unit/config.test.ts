@@ -217,6 +217,6 @@ test('.env.example lists every setting, and no other', () => {
   const text = readFileSync(path.join(__dirname, '../../.env.example'), 'utf8');
   const listed = [...text.matchAll(/^# ([A-Z][A-Z_]+)=/gm)].map((match) => match[1]);
   expect(new Set(listed)).toEqual(
-    new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, ...BANK_VARIABLES, ...TEMPORAL_VARIABLES]),
+    new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, ...BANK_VARIABLES, ...TEMPORAL_VARIABLES, ...OPS_VARIABLES]),
   );
 });
