@@ -112,7 +112,7 @@ async function answer(deps: ApiDeps, { req, res }: { req: Request; res: Response
   else if (!isFinal(written.status)) await tellTransfer(deps, about, said.kind);
   const transaction = await transactionNow(deps, about);
   const isOver = isFinal(transaction.status);
-  if (said.kind === 'cancel' && isOver && transaction.status !== 'cancelled') {
+  if (said.kind === 'cancel' && transaction.status === 'completed') {
     throw new Problem('too_late', { transaction });
   }
   res.setHeader('Holdfast-Decision', written.state);

@@ -160,7 +160,7 @@ export const fundingInstructions = z
   .strictObject({
     virtualAccount: z
       .string()
-      .meta({ description: 'Your wallet’s own number at our bank', example: '8800001234567857' }),
+      .meta({ description: 'Your wallet’s own number at our bank', example: '8800001234567881' }),
     currency,
     reference: z.string().meta({ description: 'What to write with the payment: it names your wallet to people' }),
   })

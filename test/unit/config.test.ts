@@ -111,6 +111,23 @@ test('production has no default secrets and no default servers: each missing one
   expect(problems({ ...good, HOLDFAST_ENV: 'production' })).toEqual([]);
 });
 
+test('what waits for approval is an amount a currency, in its own digits', () => {
+  expect(loadConfig(good).approvalFrom).toEqual(
+    new Map([
+      ['SGD', 10_000_00n],
+      ['JPY', 1_000_000n],
+    ]),
+  );
+  const given = loadConfig({ ...good, HOLDFAST_APPROVAL_FROM: 'KWD:1.234, EUR:5' }).approvalFrom;
+  expect([...given]).toEqual([
+    ['KWD', 1234n],
+    ['EUR', 500n],
+  ]);
+  for (const HOLDFAST_APPROVAL_FROM of ['SGD', 'SGD:', 'SGD:1.001', 'XXX:1', 'SGD:1,', 'SGD:-1']) {
+    expect(variables({ ...good, HOLDFAST_APPROVAL_FROM })).toEqual(['HOLDFAST_APPROVAL_FROM']);
+  }
+});
+
 test('an empty variable is the same as none', () => {
   expect(loadConfig({ ...good, PORT: '', HOLDFAST_OWNER_DATABASE_URLS: ' ' }).http.port).toBe(3000);
   expect(variables({ ...good, HOLDFAST_COMMAND_KEY: '' })).toEqual(['HOLDFAST_COMMAND_KEY']);
