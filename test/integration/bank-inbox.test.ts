@@ -2,8 +2,10 @@ import { Client, Connection } from '@temporalio/client';
 import { creditWorkflowId, ownerWorkflowId } from '../../contracts/payments';
 import { transactionId } from '../../ledger/identity';
 import { waitingEvents } from '../../payments/inbox';
+import { openShards } from '../../ledger/shards';
 import { TestApi, type TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
+import { silent } from '../support/people';
 import { addBankAccount, creditEvent, deliver, factEvent, pay } from '../support/payments';
 
 let api: TestApi;
@@ -113,7 +115,7 @@ describe('a webhook of the bank', () => {
     expect(await waitingEvents(db(), { olderThanMs: 0, limit: 1 })).toHaveLength(1);
   });
 
-  test('of fifty events is one insert and one read', async () => {
+  test('of fifty events stores them all', async () => {
     const events = Array.from({ length: 50 }, (_, n) => accepted(`ev_many_${n}`));
     expect((await deliver(api, events)).body).toEqual({ received: 50 });
     const { length } = await db()
@@ -123,6 +125,26 @@ describe('a webhook of the bank', () => {
       .execute();
     expect(length).toBe(50);
   });
+});
+
+test('while a shard is down the bank is told to deliver again, and ops which shard it is', async () => {
+  const shards = openShards({ urls: ['postgres://app:app@127.0.0.1:1/none'], log: silent });
+  const alone = await TestApi.start({ deps: { shards } });
+  try {
+    const { accessToken } = alone.deps.tokens.issue({ ...ops });
+    expect(await deliver(alone, [accepted('ev_down')])).toMatchObject({
+      status: 503,
+      body: { code: 'shard_unavailable' },
+    });
+    for (const list of ['attention', 'inbox']) {
+      expect(await alone.get(`/v1/ops/${list}`, accessToken)).toMatchObject({
+        status: 503,
+        body: { code: 'shard_unavailable', detail: 'Shard 0 is not reachable.' },
+      });
+    }
+  } finally {
+    await alone.close();
+  }
 });
 
 describe('ops’ list of what the bank told', () => {

@@ -3,7 +3,9 @@ import { isTransactionId, parseWalletName, shardOfId, systemAccountId, walletNam
 import {
   base32,
   commandHash,
+  decisionId,
   newAccountId,
+  newBankAccountId,
   newUserId,
   shardOfUsername,
   transactionId,
@@ -32,6 +34,8 @@ describe('where things live', () => {
       fc.property(fc.integer({ min: 0, max: 9999 }), (shard) => {
         expect(shardOfId(newUserId(shard))).toBe(shard);
         expect(shardOfId(newAccountId(shard))).toBe(shard);
+        expect(shardOfId(newBankAccountId(shard))).toBe(shard);
+        expect(shardOfId(decisionId(transactionId(newUserId(shard), 'key'), 'us_0_a', 'retry'))).toBe(shard);
         expect(shardOfId(systemAccountId(shard, '@bank', 'SGD'))).toBe(shard);
         expect(shardOfId(transactionId(newUserId(shard), 'key'))).toBe(shard);
       }),
@@ -59,6 +63,21 @@ describe('a transaction’s id', () => {
         expect(transactionId(user, one)).not.toBe(transactionId('us_7_bbbbbbbbbbbbbbbbbbbbbbbbbb', one));
       }),
     );
+  });
+});
+
+describe('a decision’s id', () => {
+  const of = (actor: string, kind: string, key?: string) =>
+    decisionId('tx_3_2ihd7ybvuitimfgctdoo3jc7zu', actor, kind, key);
+
+  test('is the same for the same person, transaction, word and key, for ever', () => {
+    expect(of('us_0_a', 'approve', 'k')).toBe('de_3_zlvvg4gvnse5kd3533uqqpq7si');
+    const all = [of('us_0_b', 'approve', 'k'), of('us_0_a', 'reject', 'k'), of('us_0_a', 'approve', 'l')];
+    expect(all).not.toContain(of('us_0_a', 'approve', 'k'));
+  });
+
+  test('without a key is new each time', () => {
+    expect(of('us_0_a', 'retry')).not.toBe(of('us_0_a', 'retry'));
   });
 });
 
