@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { faultRows, typesOf, type FaultRow } from './fault-rows';
+import { MOMENTS, VICTIMS } from './kill-rows';
 
 const PAGE = path.join(__dirname, '../../docs/faults.md');
 
@@ -11,6 +12,10 @@ export const faultTables: Record<string, string> = {
   bank: markdown([
     ['step', 'what goes wrong', 'faults', 'of', 'how it ends'],
     ...faultRows.map((row) => [row.step, row.what, faultsOf(row), typesOf(row).join(', '), endOf(row)]),
+  ]),
+  kills: markdown([
+    ['where the payment is', ...VICTIMS.map((victim) => `${victim} killed`)],
+    ...MOMENTS.map(({ what, ends }) => [what, ...VICTIMS.map(() => ends)]),
   ]),
 };
 

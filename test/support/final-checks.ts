@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { valueTypes } from '../../ledger/postgres';
 import { verifyShard } from '../../ledger/verify';
+import { differencesFromBank } from './bank-books';
 import type { Told } from './load';
 import { withShards, type Person } from './people';
 import { until, type Stack } from './stack';
@@ -19,6 +20,23 @@ export async function checkBooks(stack: Stack, { people, told }: Facts): Promise
     await until('nothing to be pending', async () => (await openIn(db)) === 0);
     await eachKeyIsOneTransaction(db, told);
     await balancesAreWhatWasTold(db, people, told);
+    await sumsAreConserved(db);
+    await chainVerifies(stack);
+  } finally {
+    await db.end();
+  }
+}
+
+/**
+ * What must be true of payments once they have ended: the bank's books are ours, but for `besides`, which people know of;
+ * nothing is open, held, or lost from the chain.
+ */
+export async function checkPayments(stack: Stack, besides: Record<string, bigint> = {}): Promise<void> {
+  const db = new pg.Client({ connectionString: stack.appUrl, types: valueTypes });
+  await db.connect();
+  try {
+    await until('nothing to be pending', async () => (await openIn(db)) === 0);
+    expect(await differencesFromBank(db, stack.bankControl)).toEqual(besides);
     await sumsAreConserved(db);
     await chainVerifies(stack);
   } finally {
@@ -67,6 +85,8 @@ export async function sumsAreConserved(db: pg.Client): Promise<void> {
   expect(drifted).toEqual([]);
   const { rows: held } = await db.query(`select from holds where status = 'held'`);
   expect(held).toEqual([]);
+  const { rows: reserved } = await db.query('select id from accounts where held <> 0');
+  expect(reserved).toEqual([]);
 }
 
 async function chainVerifies(stack: Stack): Promise<void> {

@@ -103,6 +103,11 @@ export class Stack {
     return this.postgres.appUrl(DATABASE);
   }
 
+  /** As the owner of the books, who may do what no product code does. */
+  get ownerUrl(): string {
+    return this.postgres.ownerUrl(DATABASE);
+  }
+
   addApi(env: Record<string, string> = {}): Promise<StackProcess> {
     return this.add('api', 'PORT', env);
   }
@@ -226,7 +231,7 @@ export class Stack {
     const adminUrl = this.postgres.adminUrl('postgres');
     await ensureRoles(adminUrl, PASSWORDS);
     await ensureDatabase(adminUrl, DATABASE);
-    await migrateShard({ ownerUrl: this.postgres.ownerUrl(DATABASE), appRole: APP_ROLE, shard: 0, shardCount: 1 });
+    await migrateShard({ ownerUrl: this.ownerUrl, appRole: APP_ROLE, shard: 0, shardCount: 1 });
   }
 }
 
