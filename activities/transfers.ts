@@ -2,16 +2,19 @@ import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ItemOutcome, ItemResult, PostedGroup, TransferItem } from '../contracts/transfers';
 import { CONFLICT, transferWorkflowId } from '../contracts/transfers';
-import type { Command } from '../ledger/commands';
+import { callOff, carryOut } from '../ledger/carry-out';
 import { factsOf, resultOf } from '../ledger/items';
+import type { Shard } from '../ledger/shards';
 import type { ActivityDeps } from '.';
 
 export function transferActivities({ shards, groupPosts }: ActivityDeps) {
-  async function postOne(item: TransferItem, command: Command): Promise<ItemOutcome> {
+  async function one(
+    item: TransferItem,
+    post: (shard: Shard, owner: string) => Promise<ItemResult>,
+  ): Promise<ItemOutcome> {
     const shard = shards.forId(item.id);
     if (!shard) throw ApplicationFailure.nonRetryable(`${item.id} names no shard of this deployment`);
-    const [outcome] = await shard.poster.post([command]);
-    const result = resultOf(item.id, outcome!);
+    const result = await post(shard, transferWorkflowId(item.id));
     // Neither is an outcome that this workflow may end with.
     if (result.status === 'trouble') throw ApplicationFailure.retryable(result.error, 'Trouble');
     if (result.status === 'conflict')
@@ -26,17 +29,20 @@ export function transferActivities({ shards, groupPosts }: ActivityDeps) {
     },
 
     postTransfer(item: TransferItem): Promise<ItemOutcome> {
-      return postOne(item, { kind: 'transfer', facts: factsOf(item) });
+      return one(item, async (shard, owner) => (await carryOut(shards, shard.number, [item], owner))[0]!);
     },
 
-    /** Ends the transfer with nothing moved; one that ended before answers as it did. */
+    /** Ends the transfer with nothing moved, unless it is too late; one that ended before answers as it did. */
     cancelTransfer(item: TransferItem): Promise<ItemOutcome> {
-      return postOne(item, { kind: 'cancel', facts: factsOf(item), reason: 'cancelled_by_ops' });
+      return one(item, (shard, owner) => callOff(shards, shard.number, item, owner));
     },
 
     recordAttention(item: TransferItem, reason: string, lastError: string): Promise<ItemOutcome> {
-      const owner = transferWorkflowId(item.id);
-      return postOne(item, { kind: 'attention', facts: factsOf(item), owner, reason, lastError });
+      return one(item, async (shard, owner) => {
+        const facts = factsOf(item);
+        const [outcome] = await shard.poster.post([{ kind: 'attention', facts, owner, reason, lastError }]);
+        return resultOf(item.id, outcome!);
+      });
     },
   };
 }

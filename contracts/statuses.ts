@@ -39,7 +39,6 @@ export const REFUSALS = {
   currency_mismatch: 'The two wallets hold different currencies.',
   same_wallet: 'Source and target are the same wallet.',
   balance_limit: 'The recipient cannot hold that much.',
-  other_shard: 'The recipient lives on another shard; transfers between shards are not open yet.',
   not_refundable: 'Only a completed transfer can be refunded, by who received it to who sent it.',
   nothing_left: 'The refund is of more than is left of the transfer.',
 } as const;

@@ -88,6 +88,8 @@ export interface Books {
 export interface NewTransaction {
   facts: TransactionFacts;
   record: TransactionRecord;
+  /** Started on another shard. */
+  incoming: boolean;
 }
 
 export interface NewStep {
@@ -168,7 +170,7 @@ export class Draft {
   }
 
   /** Writes a transaction down for the first time, open and owned by nobody yet. */
-  open(facts: TransactionFacts): TransactionRecord {
+  open(facts: TransactionFacts, { incoming = false } = {}): TransactionRecord {
     const record: TransactionRecord = {
       id: facts.id,
       type: facts.type,
@@ -187,7 +189,7 @@ export class Draft {
       createdBlock: this.block,
     };
     this.transactions.set(facts.id, record);
-    this.newTransactions.set(facts.id, { facts, record });
+    this.newTransactions.set(facts.id, { facts, record, incoming });
     return record;
   }
 

@@ -30,8 +30,13 @@ export type FirstStatus = 'pending' | 'awaiting_approval';
  * `@suspense` has the difference.
  */
 export type Command =
-  /** Move the money now, whole; complete or reject the transaction. */
-  | { kind: 'transfer'; facts: TransactionFacts }
+  /**
+   * Move the money now, whole; complete or reject the transaction. To another shard it is only tried: the money is held,
+   * and the transaction stays open, owned by `owner`, until a capture or a release.
+   */
+  | { kind: 'transfer'; facts: TransactionFacts; owner?: string; expiresAt?: Date }
+  /** On the target's shard: credit what is held on the source's, against `@clearing`; the point of no return. */
+  | { kind: 'receive'; facts: TransactionFacts }
   /** Write the transaction down as open, owned by a workflow. */
   | { kind: 'pend'; facts: TransactionFacts; owner: string; status?: FirstStatus }
   /** End it with nothing moved for its customer, unless it has ended already. */

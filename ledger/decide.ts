@@ -1,6 +1,7 @@
 import { isFinal, type TransactionType } from '../contracts/statuses';
 import { Draft, outcomeOf, type Account, type Books, type TransactionRecord } from './books';
 import type { Command, Outcome, TransactionFacts } from './commands';
+import { crosses, receive, TRY, tryTransfer } from './crossing';
 import { takeDecision } from './deciding';
 import { canCapture, capture, hold, release } from './holding';
 import { balanceBank, checked, credit, transfer } from './moving';
@@ -32,6 +33,8 @@ function answer(draft: Draft, command: Command): Outcome {
       return changeWallet(draft, command);
     case 'decision':
       return takeDecision(draft, command);
+    case 'receive':
+      return receive(draft, command);
     default:
       return changeTransaction(draft, command);
   }
@@ -47,7 +50,7 @@ export function needsDecisions(command: Command): boolean {
   return command.kind === 'decision' || (command.kind === 'hold' && command.status === 'awaiting_approval');
 }
 
-type TransactionCommand = Extract<Command, { facts: TransactionFacts }>;
+type TransactionCommand = Exclude<Extract<Command, { facts: TransactionFacts }>, { kind: 'receive' }>;
 
 /** Every command about a transaction first meets what its id already means. */
 function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
@@ -60,6 +63,8 @@ function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {
     if (outcome === 'done' && known) return outcomeOf(known, true);
     if (outcome) return { kind: 'step', transactionId: facts.id, step: command.step, outcome };
   }
+  // To another shard: tried before, and still on its way.
+  if (command.kind === 'transfer' && draft.hold(facts.id, TRY)?.status === 'held') return outcomeOf(known!, true);
   const source = draft.account(facts.from);
   if (!source) throw new Error(`The source account ${facts.from} is not on this shard`);
   if (source.currency !== facts.currency) throw new Error(`${facts.id} names another currency than its source has`);
@@ -123,7 +128,9 @@ function isPossible(
 function apply(draft: Draft, record: TransactionRecord, source: Account, command: TransactionCommand): void {
   switch (command.kind) {
     case 'transfer':
-      return transfer(draft, record, source, command.facts);
+      return crosses(command.facts)
+        ? tryTransfer(draft, record, source, command)
+        : transfer(draft, record, source, command.facts);
     case 'credit':
       return credit(draft, record, source, command);
     case 'pend':

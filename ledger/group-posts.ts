@@ -1,6 +1,5 @@
 import type { ItemResult, TransferItem } from '../contracts/transfers';
-import type { Command } from './commands';
-import { factsOf, resultOf } from './items';
+import { carryOut } from './carry-out';
 import type { Logger } from './log';
 import type { Shards } from './shards';
 
@@ -23,7 +22,7 @@ export class GroupPosts {
   post(workflowId: string, shard: number, items: TransferItem[]): Promise<ItemResult[]> {
     const known = this.posts.get(workflowId);
     if (known) return known;
-    const post = this.postNow(shard, items);
+    const post = this.postNow(workflowId, shard, items);
     this.posts.set(workflowId, post);
     const forget = () => void this.posts.delete(workflowId);
     // What failed is tried afresh by the next to ask.
@@ -31,16 +30,13 @@ export class GroupPosts {
     return post;
   }
 
-  private async postNow(shard: number, items: TransferItem[]): Promise<ItemResult[]> {
-    const commands = items.map((item): Command => ({ kind: 'transfer', facts: factsOf(item) }));
-    const outcomes = await this.shards.shard(shard).poster.post(commands);
-    return outcomes.map((outcome, index) => {
-      const { id, requestId } = items[index]!;
-      const result = resultOf(id, outcome);
-      if (result.status === 'trouble') {
-        this.log.warn({ transactionId: id, requestId, error: result.error }, 'a transfer met an unexpected error');
-      }
-      return result;
+  private async postNow(workflowId: string, shard: number, items: TransferItem[]): Promise<ItemResult[]> {
+    const results = await carryOut(this.shards, shard, items, workflowId);
+    results.forEach((result, index) => {
+      if (result.status !== 'trouble') return;
+      const { id: transactionId, requestId } = items[index]!;
+      this.log.warn({ transactionId, requestId, error: result.error }, 'a transfer met an unexpected error');
     });
+    return results;
   }
 }

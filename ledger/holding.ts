@@ -57,6 +57,7 @@ export function release(draft: Draft, record: TransactionRecord, command: Comman
   const held = draft.hold(record.id, command.holdStep);
   if (held?.status === 'held') {
     giveBack(draft, held);
+    if (record.type === 'refund') draft.addRefunded(originalOf(draft, command), record.id, -held.amountMinor);
   } else if (draft.step(record.id, command.holdStep) === undefined) {
     // Nothing to undo yet: make sure that a hold still under way never lands.
     draft.addStep(record.id, command.holdStep, 'tombstone');
@@ -64,6 +65,13 @@ export function release(draft: Draft, record: TransactionRecord, command: Comman
   if (command.movedMinor !== undefined) balanceBank(draft, record, checked(command.movedMinor));
   draft.addStep(record.id, command.step, 'done');
   draft.setStatus(record, command.status, command.reason);
+}
+
+/** What a refund that never arrived had taken of its original is free again. */
+function originalOf(draft: Draft, { facts }: CommandOf<'release'>): TransactionRecord {
+  const original = draft.transaction(facts.linkedTo!);
+  if (!original) throw new Error(`${facts.linkedTo}, which ${facts.id} refunds, is not on this shard`);
+  return original;
 }
 
 export function giveBack(draft: Draft, held: Hold): void {

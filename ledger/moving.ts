@@ -6,16 +6,24 @@ import type { TransactionFacts } from './commands';
 /** Balances stay well inside Postgres's bigint, whatever is added to them. */
 const MAX_BALANCE = 2n ** 62n;
 
+/** A refund, wherever it goes, has to fit into what is left of its original. */
+export function refuseByOriginal(
+  draft: Draft,
+  record: TransactionRecord,
+  facts: TransactionFacts,
+): Refusal | undefined {
+  if (facts.type !== 'refund') return undefined;
+  return refuseRefund(record, facts.linkedTo === undefined ? undefined : draft.transaction(facts.linkedTo));
+}
+
 export function transfer(draft: Draft, record: TransactionRecord, source: Account, facts: TransactionFacts): void {
   const target = targetOf(draft, record, facts);
   if (facts.type === 'adjustment') assertAdjusts(source, target);
-  const original = facts.linkedTo === undefined ? undefined : draft.transaction(facts.linkedTo);
   const refusal =
-    (facts.type === 'refund' ? refuseRefund(record, original) : undefined) ??
-    refuseTransfer(source, target, { ...facts, to: record.to ?? undefined });
+    refuseByOriginal(draft, record, facts) ?? refuseTransfer(source, target, { ...facts, to: record.to ?? undefined });
   if (refusal) return draft.setStatus(record, 'rejected', refusal);
   draft.move(record.id, source, target!, facts.amountMinor);
-  if (facts.type === 'refund') draft.addRefunded(original!, record.id, facts.amountMinor);
+  if (facts.type === 'refund') draft.addRefunded(draft.transaction(facts.linkedTo!)!, record.id, facts.amountMinor);
   draft.setStatus(record, 'completed', null);
 }
 
@@ -50,11 +58,12 @@ function refuseTransfer(source: Account, target: Account | undefined, facts: Tra
   return refuseSpending(source, facts.amountMinor);
 }
 
-function refuseReceiving(source: Account, target: Account | undefined, facts: TransactionFacts): Refusal | undefined {
-  if (!target) {
-    const elsewhere = facts.to !== undefined && shardOfId(facts.to) !== shardOfId(facts.from);
-    return elsewhere ? 'other_shard' : 'unknown_recipient';
-  }
+export function refuseReceiving(
+  source: Pick<Account, 'id' | 'currency'>,
+  target: Account | undefined,
+  facts: TransactionFacts,
+): Refusal | undefined {
+  if (!target) return 'unknown_recipient';
   if (target.id === source.id) return 'same_wallet';
   if (target.currency !== source.currency) return 'currency_mismatch';
   if (target.balance + facts.amountMinor > MAX_BALANCE) return 'balance_limit';

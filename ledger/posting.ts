@@ -105,7 +105,7 @@ function touched(commands: readonly Command[]) {
     } else if ('facts' in command) {
       for (const id of accountsOf(command)) accounts.add(id);
       transactions.add(command.facts.id);
-      if (command.kind === 'transfer' && command.facts.type === 'refund' && command.facts.linkedTo !== undefined) {
+      if (command.facts.type === 'refund' && command.facts.linkedTo !== undefined) {
         transactions.add(command.facts.linkedTo);
       }
     } else {
@@ -131,6 +131,7 @@ function accountsOf(command: Extract<Command, { facts: object }>): string[] {
     ...(to === undefined ? [] : [to]),
     ...(command.kind === 'capture' ? [command.to] : []),
     ...(mayMoveHouse(command) ? houseAccounts(command.facts) : []),
+    ...(command.kind === 'receive' ? [systemAccountId(shardOfId(to!)!, '@clearing', command.facts.currency)] : []),
   ];
 }
 

@@ -55,6 +55,7 @@ export interface Database {
     linked_to: string | null;
     bank_account_id: string | null;
     refunded: Generated<bigint>;
+    incoming: Generated<boolean>;
   };
   steps: { transaction_id: string; step: string; outcome: 'done' | 'tombstone'; block: bigint };
   holds: {

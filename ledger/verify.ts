@@ -218,8 +218,9 @@ class Verifier {
   private async checkTransactions(after: bigint, upTo: bigint): Promise<void> {
     const { rows } = await sql<{ id: string; moved: boolean; told: boolean; refunded: bigint; refunds: bigint }>`
       select t.id, t.refunded, (select coalesce(sum(amount), 0)::bigint from transactions r
-          where r.linked_to = t.id and r.type = 'refund' and r.status = 'completed') as refunds,
-        t.status <> 'completed' or exists (select from entries e where e.account_id = t.from_account
+          where r.linked_to = t.id and r.type = 'refund' and (r.status = 'completed' or exists (
+            select from holds h where h.transaction_id = r.id and h.status = 'held'))) as refunds,
+        t.status <> 'completed' or exists (select from entries e where e.account_id = case when t.incoming then t.to_account else t.from_account end
           and e.block = t.final_block and e.transaction_id = t.id) as moved,
         t.status = coalesce(e.kind, 'pending') and t.reason is not distinct from e.detail::jsonb ->> 'reason'
           and (t.completed_at is null or (t.final_block = e.block and t.completed_at = e.at)) as told
@@ -283,7 +284,8 @@ class Verifier {
 /** The first two entries are the amount, from the source to the target; or to the house, which passes it on. */
 function isAskedFor(wanted: BooksTransaction, [from, to]: Entry[]): boolean {
   return (
-    from?.account_id === wanted.from_account &&
+    from !== undefined &&
+    (wanted.incoming ? isHouse(from.account_id) : from.account_id === wanted.from_account) &&
     from.amount === -wanted.amount &&
     to !== undefined &&
     (to.account_id === (wanted.to_account ?? to.account_id) || isHouse(to.account_id)) &&

@@ -14,7 +14,7 @@ export interface Write {
 /** What a block adds, in the form that is hashed and stored. */
 export function addedRows(draft: Draft) {
   return {
-    transactions: [...draft.newTransactions.values()].map(({ facts, record }) => ({
+    transactions: [...draft.newTransactions.values()].map(({ facts, record, incoming }) => ({
       id: facts.id,
       type: facts.type,
       actor_id: facts.actorId,
@@ -31,6 +31,7 @@ export function addedRows(draft: Draft) {
       reason: record.reason,
       owner_workflow: record.owner,
       completed_at: record.completedAt,
+      incoming,
     })),
     entries: draft.entries.map((entry) => ({
       transaction_id: entry.transactionId,
@@ -129,6 +130,7 @@ const insertTransactions = insert(
     reason: 'text',
     owner_workflow: 'text',
     completed_at: 'timestamptz',
+    incoming: 'boolean',
   },
   { final_block: FINAL_BLOCK, created_block: 'b.block', created_index: 'n - 1', created_at: 'b.at' },
 );
@@ -191,8 +193,7 @@ const updateRefunded = update(
   {
     name: 'update-refunded',
     set: 'refunded = u.refunded',
-    // No refund takes back what another one gave.
-    where: `t.id = u.id and t.status = 'completed' and t.refunded < u.refunded`,
+    where: `t.id = u.id and t.status = 'completed'`,
   },
 );
 
@@ -214,7 +215,7 @@ const updateHolds = update(
   },
 );
 
-type Columns<R extends Row> = { [K in keyof R]: 'text' | 'bigint' | 'timestamptz' };
+type Columns<R extends Row> = { [K in keyof R]: 'bigint' | 'boolean' | 'text' | 'timestamptz' };
 type Stamp = unknown[];
 
 /** The rows as a table `u`, numbered by `n`, beside `b`, the block and its time. */

@@ -3,11 +3,13 @@ import pg from 'pg';
 import { grantToApplication } from './grants';
 import * as books from './0001-books';
 import * as bank from './0002-bank';
+import * as shards from './0003-shards';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
   '0001-books': books,
   '0002-bank': bank,
+  '0003-shards': shards,
 };
 
 export const LATEST_MIGRATION = Object.keys(migrations).sort().at(-1)!;

@@ -16,9 +16,14 @@ const AT = new Date('2026-01-01T00:00:00Z');
 export const BANK = { SGD: 'ac_0_@bank.SGD', JPY: 'ac_0_@bank.JPY' };
 export const SUSPENSE = { SGD: 'ac_0_@suspense.SGD', JPY: 'ac_0_@suspense.JPY' };
 const USERS = ['ac_0_a.SGD', 'ac_0_b.SGD', 'ac_0_c.SGD', 'ac_0_a.JPY', 'ac_0_b.JPY'];
-const ACCOUNTS = [...USERS, ...Object.values(BANK), ...Object.values(SUSPENSE)];
+export const CLEARING = { SGD: 'ac_0_@clearing.SGD', JPY: 'ac_0_@clearing.JPY' };
+const HOUSE = [BANK, SUSPENSE, CLEARING].flatMap((each) => Object.values(each));
+const ACCOUNTS = [...USERS, ...HOUSE];
+/** A wallet on another shard. */
+export const ELSEWHERE = 'ac_1_elsewhere.SGD';
 const [A, B] = ['ac_0_a.SGD', 'ac_0_b.SGD'] as const;
 const IDS = ['tx_0_1', 'tx_0_2', 'tx_0_3', 'tx_0_4', 'tx_0_5'];
+const IDS_ELSEWHERE = ['tx_1_1', 'tx_1_2'];
 const STEPS = ['hold', 'end', 'other', 'release'];
 const currencyOf = (account: string) => account.slice(-3);
 
@@ -32,7 +37,7 @@ export class Model {
   readonly events: BooksEvent[] = [];
   readonly decisions: DecisionRecord[] = [];
   opened: NewTransaction[] = [];
-  /** Refunds, and what each is to give back. */
+  /** Refunds that were given, or are on their way to another shard. */
   private readonly refunds = new Map<string, string>();
   private block = 0n;
 
@@ -81,7 +86,11 @@ export class Model {
   }
 
   readonly refundsOf = (id: string): TransactionRecord[] =>
-    [...this.transactions.values()].filter((each) => each.status === 'completed' && this.refunds.get(each.id) === id);
+    [...this.transactions.values()].filter((each) => this.refunds.get(each.id) === id && this.isGiven(each));
+
+  private isGiven({ id, status }: TransactionRecord): boolean {
+    return status === 'completed' || this.holds.get(`${id}:try`)?.status === 'held';
+  }
 
   /** Everything but the number of a block, which depends on how commands are put together. */
   state() {
@@ -98,7 +107,7 @@ function sidesOf(type: TransactionType, currency: Currency): fc.Arbitrary<{ from
   const mine = ACCOUNTS.filter((id) => currencyOf(id) === currency);
   const user = fc.constantFrom(...mine.filter((id) => !id.includes('@')));
   const [bank, suspense] = [fc.constant(BANK[currency]), fc.constant(SUSPENSE[currency])];
-  const anywhere = fc.constantFrom(...mine, undefined, 'ac_1_elsewhere.SGD', currency === 'SGD' ? 'ac_0_a.JPY' : A);
+  const anywhere = fc.constantFrom(...mine, undefined, ELSEWHERE, currency === 'SGD' ? 'ac_0_a.JPY' : A);
   switch (type) {
     case 'deposit':
     case 'reversal':
@@ -133,6 +142,18 @@ const facts: fc.Arbitrary<TransactionFacts> = fc
     });
   });
 
+/** What another shard has held and asks this one to credit. */
+const incoming: fc.Arbitrary<TransactionFacts> = fc
+  .record({
+    id: fc.constantFrom(...IDS_ELSEWHERE),
+    to: fc.constantFrom(...USERS),
+    amountMinor: fc.constantFrom(1n, 4n, 10n),
+  })
+  .map(({ id, to, amountMinor }) => {
+    const hash = `${to} ${amountMinor}`;
+    return { id, type: 'transfer', actorId: 'us_1_a', hash, amountMinor, currency: 'SGD', from: ELSEWHERE, to };
+  });
+
 /** Two refunds that may fit together, and one that may not. */
 function refundsOf(original: TransactionFacts): TransactionFacts[] {
   const { id, from, to, amountMinor, currency } = original;
@@ -153,12 +174,19 @@ function refundsOf(original: TransactionFacts): TransactionFacts[] {
 export const owner = 'workflow';
 const step = fc.constantFrom(...STEPS);
 const holdStep = fc.constantFrom('hold', 'hold', 'other');
+const heldStep = fc.constantFrom('hold', 'hold', 'other', 'try', 'try');
 const stay = <T>(value: T) => fc.constant(value);
 const status = fc.constantFrom(undefined, 'pending' as const, 'awaiting_approval' as const);
 /** What the bank moved: mostly what was asked for. */
 const movedMinor = fc.constantFrom(undefined, undefined, 0n, 3n, 4n, 10n, 12n);
 const command: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ kind: stay('transfer' as const), facts }),
+  fc.record({ kind: stay('transfer' as const), facts, owner: stay(owner) }),
+  { weight: 2, arbitrary: fc.record({ kind: stay('receive' as const), facts: incoming }) },
+  fc.record({
+    kind: stay('tombstone' as const),
+    transactionId: fc.constantFrom(...IDS_ELSEWHERE),
+    step: stay('receive'),
+  }),
   fc.record({ kind: stay('pend' as const), facts, owner: stay(owner), status }),
   fc.record({ kind: stay('cancel' as const), facts, reason: stay('asked'), movedMinor }),
   fc.record({ kind: stay('resume' as const), facts }),
@@ -183,8 +211,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       kind: stay('capture' as const),
       facts,
       step: stay('end'),
-      holdStep,
-      to: fc.constantFrom(...ACCOUNTS, BANK.SGD, BANK.SGD),
+      holdStep: heldStep,
+      to: fc.constantFrom(...ACCOUNTS, BANK.SGD, BANK.SGD, CLEARING.SGD),
       movedMinor,
     }),
   },
@@ -192,7 +220,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     kind: stay('release' as const),
     facts,
     step: stay('end'),
-    holdStep,
+    holdStep: heldStep,
     status: fc.constantFrom('cancelled' as const, 'rejected' as const),
     reason: stay('given back'),
     onlyWhile: fc.constantFrom(undefined, undefined, 'awaiting_approval' as const),
@@ -226,7 +254,7 @@ export const commands = fc.array(facts, { minLength: 1, maxLength: 3 }).chain((f
       const chosen = family[pick];
       if (!chosen) return each;
       if (each.kind === 'decision') return { ...each, transactionId: chosen.id };
-      return 'facts' in each ? { ...each, facts: chosen } : each;
+      return 'facts' in each && each.kind !== 'receive' ? { ...each, facts: chosen } : each;
     }),
     { maxLength: 24 },
   );
@@ -236,6 +264,8 @@ const fixed = (id: string, from: string, to: string, amountMinor: bigint): Trans
   return { id, type: 'transfer', actorId: 'us_0_a', hash: id, from, to, amountMinor, currency: currencyOf(from) };
 };
 const paid = fixed('tx_0_2', B, A, 4n);
+const came = fixed('tx_1_1', ELSEWHERE, A, 4n);
+const goingBack: TransactionFacts = { ...fixed('tx_0_1', A, ELSEWHERE, 3n), type: 'refund', linkedTo: came.id };
 const heldBy = (name: string): Command => ({ kind: 'hold', facts: paid, step: name, owner });
 function resolvedBy(actorId: string, id: string) {
   const asked = { kind: 'decision', decision: 'resolve', outcome: 'completed', role: 'ops' } as const;
@@ -257,8 +287,8 @@ export const examples: Record<string, Command[]> = {
   ],
   'a hold that fits, and one that does not': [heldBy('hold'), heldBy('other'), heldBy('third')],
   'two refunds of one transfer': [
-    { kind: 'transfer', facts: paid },
-    ...refundsOf(paid).map((each): Command => ({ kind: 'transfer', facts: each })),
+    { kind: 'transfer', facts: paid, owner },
+    ...refundsOf(paid).map((each): Command => ({ kind: 'transfer', facts: each, owner })),
   ],
   'two people who resolve what a third asked for': [
     { kind: 'attention', facts: paid, owner, reason: 'stuck', lastError: 'oh' },
@@ -271,6 +301,15 @@ export const examples: Record<string, Command[]> = {
     { kind: 'capture', facts: paid, step: 'end', holdStep: 'hold', to: BANK.SGD },
     { ...resolvedBy('us_0_b', 'd1'), decision: 'approve' },
     { kind: 'capture', facts: paid, step: 'end', holdStep: 'hold', to: BANK.SGD, movedMinor: 3n },
+  ],
+  'a refund of what came from another shard, tried and released': [
+    { kind: 'receive', facts: came },
+    { kind: 'transfer', facts: goingBack, owner },
+    { kind: 'release', facts: goingBack, step: 'end', holdStep: 'try', status: 'rejected', reason: 'wallet_frozen' },
+  ],
+  'a transfer to another shard, all the way': [
+    { kind: 'transfer', facts: fixed('tx_0_1', A, ELSEWHERE, 4n), owner },
+    { kind: 'capture', facts: fixed('tx_0_1', A, ELSEWHERE, 4n), step: 'end', holdStep: 'try', to: CLEARING.SGD },
   ],
   'a forbidden hold': [{ kind: 'tombstone', transactionId: paid.id, step: 'hold' }, heldBy('hold')],
 };

@@ -72,3 +72,17 @@ function setting(name: string): string {
   if (!value) throw new Error(`${name} is not set: run the tests with jest's global setup`);
   return value;
 }
+
+/** The databases of a deployment of so many shards. */
+export async function cloneShards(count: number): Promise<TestDatabase[]> {
+  return Promise.all(
+    Array.from({ length: count }, async (_, shard) => {
+      const database = await cloneDatabase();
+      const owner = new pg.Client({ connectionString: database.ownerUrl });
+      await owner.connect();
+      await owner.query('update shard_identity set shard = $1, shard_count = $2', [shard, count]);
+      await owner.end();
+      return database;
+    }),
+  );
+}

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { isFinal } from '../../contracts/statuses';
 import { DECISION_EVENT_KINDS, eventOfDecision } from '../../ledger/books';
 import type { Command, Outcome } from '../../ledger/commands';
-import { commands, examples, Model, owner } from '../support/books-model';
+import { CLEARING, commands, ELSEWHERE, examples, Model, owner } from '../support/books-model';
 
 /** Runs any commands one after the other, with a look at the books after each. */
 function always(look: (model: Model, command: Command, outcome: Outcome, before: Model['state']) => void): void {
@@ -77,7 +77,8 @@ describe('whatever is asked of the books', () => {
 
   test('a completed transaction moved its amount from its source, and no other moved anything of a user’s', () => {
     always(({ transactions, entries }) => {
-      for (const { id, status, from, amountMinor } of transactions.values()) {
+      for (const { id, status, amountMinor, ...sides } of transactions.values()) {
+        const from = sides.from === ELSEWHERE ? CLEARING.SGD : sides.from;
         const mine = entries.filter((entry) => entry.transactionId === id);
         const asked = status === 'completed' ? mine.splice(0, 2) : [];
         if (status === 'completed') {
@@ -192,7 +193,6 @@ describe('whatever is asked of the books', () => {
       for (const record of before().transactions.filter(({ status }) => isFinal(status))) {
         const { refundedMinor } = model.transactions.get(record.id)!;
         expect({ ...model.transactions.get(record.id), createdBlock: null }).toEqual({ ...record, refundedMinor });
-        expect(refundedMinor).toBeGreaterThanOrEqual(record.refundedMinor);
       }
     });
   });
