@@ -53,19 +53,23 @@ function answerOf(description: string) {
 
 /** Sends it on its way, and answers what has become of it, or that it is under way. */
 export async function answerThroughLane(
-  deps: Pick<ApiDeps, 'lanes' | 'shards'>,
+  { lanes }: Pick<ApiDeps, 'lanes'>,
   { req, res }: { req: Request; res: Response },
   asked: Asked,
 ): Promise<void> {
   req.context.transactionId = asked.item.id;
-  const lane = deps.lanes.forShard(deps.shards.forId(asked.item.id)!.number);
   const wantsAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(req.get('prefer') ?? '');
-  const answer = await (wantsAsync ? lane.defer(asked.item) : lane.submit(asked.item)).catch(asProblem);
+  const answer = await (wantsAsync ? lanes.defer(asked.item) : lanes.submit(asked.item)).catch(asProblem);
   respond(res, asked, answer, wantsAsync);
 }
 
 function asProblem(error: unknown): never {
-  throw error instanceof LaneRefusal ? new Problem(error.code, { cause: error.cause }) : error;
+  throw error instanceof LaneRefusal ? problemOf(error) : error;
+}
+
+export function problemOf({ code, cause, shard }: LaneRefusal): Problem {
+  const detail = shard === undefined ? undefined : `Shard ${shard} is not reachable.`;
+  return new Problem(code, { detail, cause });
 }
 
 function respond(res: Response, asked: Asked, answer: LaneAnswer, wantsAsync: boolean): void {

@@ -3,6 +3,7 @@ import { isTransactionId, shardOfId } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
 import { commandHash, staffTransactionId, transactionId } from '../ledger/identity';
 import { findTransaction, type FoundTransaction } from '../ledger/queries';
+import type { Shard, Shards } from '../ledger/shards';
 import { readAmount } from './amounts';
 import { operatorRole, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
@@ -45,13 +46,25 @@ export function refundRoutes(deps: ApiDeps): Route[] {
 
 /** Who did not receive it, and isn't staff, learns nothing of it. */
 async function findOriginal({ shards }: ApiDeps, caller: Caller, id: string): Promise<Original> {
-  const shard = isTransactionId(id) ? shards.forId(id) : undefined;
-  const row = shard && (await findTransaction(shard.db, id));
+  const isStaff = operatorRole(caller) !== undefined;
+  const row = isTransactionId(id)
+    ? await (isStaff ? findRecipients(shards, id) : findOn(shards.forId(caller.userId), id))
+    : undefined;
   const isRecipients = row?.to_owner === caller.userId && row.status === 'completed';
-  if (!row || !(isRecipients || operatorRole(caller))) throw new Problem('not_found');
-  const sameShard = row.to_account !== null && shardOfId(row.to_account) === shardOfId(row.from_account);
-  if (row.type !== 'transfer' || row.status !== 'completed' || !sameShard) throw new Problem('not_refundable');
+  if (!row || !(isRecipients || isStaff)) throw new Problem('not_found');
+  if (row.type !== 'transfer' || row.status !== 'completed') throw new Problem('not_refundable');
   return row as Original;
+}
+
+/** The recipient's own record of a transfer knows what was given back of it. */
+async function findRecipients(shards: Shards, id: string): Promise<FoundTransaction | undefined> {
+  const row = await findOn(shards.forId(id), id);
+  const elsewhere = row?.to_account != null && shardOfId(row.to_account) !== shardOfId(id);
+  return elsewhere ? ((await findOn(shards.forId(row.to_account!), id)) ?? row) : row;
+}
+
+async function findOn(shard: Shard | undefined, id: string): Promise<FoundTransaction | undefined> {
+  return shard && findTransaction(shard.db, id);
 }
 
 async function ask(

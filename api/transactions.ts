@@ -51,7 +51,8 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
       async handler({ req, res }) {
         const caller = requireCaller(req);
         const id = String(req.params['transactionId']);
-        const shard = isTransactionId(id) ? shards.forId(id) : undefined;
+        // A customer's own shard has all that is theirs, what came from other shards too.
+        const shard = !isTransactionId(id) ? undefined : shards.forId(isStaff(caller) ? id : caller.userId);
         const row = shard && (await findTransaction(shard.db, id));
         if (!row || !mayRead(caller, row)) throw new Problem('not_found');
         const [[shown], events] = await Promise.all([show(shard.db, [row]), timelineOf(shard.db, id)]);

@@ -7,7 +7,7 @@ import { readAmount, readWallet } from './amounts';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { LaneRefusal, type LaneAnswer } from './lane';
-import { answerThroughLane, laneRow, laneView, type Asked } from './lane-answers';
+import { answerThroughLane, laneRow, problemOf, laneView, type Asked } from './lane-answers';
 import { ownWallet } from './own-wallet';
 import { Problem, toProblemJson } from './problems';
 import { requestIdOf } from './request-context';
@@ -124,8 +124,7 @@ async function bulk(
     throw new Problem('invalid_request', { errors: malformed.flatMap((each) => each.options.errors ?? []) });
   }
   const good = asked.filter((each) => !(each instanceof Problem)) as Asked[];
-  const lane = deps.lanes.forShard(deps.shards.forId(caller.userId)!.number);
-  const answers = await lane.submitAll(good.map((each) => each.item));
+  const answers = await deps.lanes.submitAll(good.map((each) => each.item));
   let next = 0;
   return asked.map((each) => {
     if (each instanceof Problem) return refusedItem(each, requestId);
@@ -146,7 +145,7 @@ function itemResult(asked: Asked, answer: LaneAnswer, requestId: string): unknow
 }
 
 function refusedItem(error: unknown, requestId: string): unknown {
-  const problem = error instanceof LaneRefusal ? new Problem(error.code) : problemOnly(error);
+  const problem = error instanceof LaneRefusal ? problemOf(error) : problemOnly(error);
   return { status: problem.status, problem: toProblemJson(problem, { requestId }), replayed: false };
 }
 

@@ -7,7 +7,7 @@ import { namesTemporalServer } from './temporal-settings';
 /** What `holdfast up` and the commands beside it need to run everything on one machine. */
 export interface LocalSettings {
   dataDir: string;
-  /** Undefined: as many as the data folder was made with, or 1 for a new one. */
+  /** Undefined: as many as the data folder was made with, or 2 for a new one. */
   shards: number | undefined;
   ports: { api: number; bank: number; temporal: number; temporalUi: number; postgres: number };
   /** Which servers are started here, rather than given. */

@@ -1,5 +1,6 @@
 import type { AccountId, UserId, WalletName } from '../contracts/ids';
 import { parseWalletName, walletName } from '../contracts/ids';
+import { isPassing } from './postgres';
 import type { Shards } from './shards';
 
 export interface NamedAccount extends WalletName {
@@ -56,20 +57,28 @@ export class Names {
       const shard = this.shards.forId(id);
       if (shard) missing.set(shard.number, [...(missing.get(shard.number) ?? []), id]);
     }
-    for (const [number, accountIds] of missing) {
-      const rows = await this.shards
-        .shard(number)
+    const found = await Promise.all([...missing].map(([number, accountIds]) => this.findNames(number, accountIds)));
+    for (const row of found.flat()) {
+      this.keep(row);
+      names.set(row.accountId, walletName(row));
+    }
+    return names;
+  }
+
+  /** A shard that is down keeps nobody on another one from their history: its accounts have no name in it for now. */
+  private async findNames(shard: number, accountIds: AccountId[]): Promise<NamedAccount[]> {
+    try {
+      return await this.shards
+        .shard(shard)
         .db.selectFrom('accounts')
         .innerJoin('users', 'users.id', 'accounts.owner_id')
         .where('accounts.id', 'in', accountIds)
         .select(['accounts.id as accountId', 'accounts.currency', 'users.username', 'users.id as ownerId'])
         .execute();
-      for (const row of rows) {
-        this.keep(row);
-        names.set(row.accountId, walletName(row));
-      }
+    } catch (error) {
+      if (isPassing(error)) return [];
+      throw error;
     }
-    return names;
   }
 
   private keep(found: NamedAccount): void {

@@ -5,11 +5,15 @@ export type LaneAnswer = ItemOutcome | ItemConflict;
 
 /** The request could not be answered; the code is the API's, and says whether anything was sent. */
 export class LaneRefusal extends Error {
+  /** Which shard is not reachable. */
+  readonly shard: number | undefined;
+
   constructor(
     readonly code: 'not_started' | 'overloaded' | 'shard_unavailable' | 'outcome_unknown',
-    options?: ErrorOptions,
+    options: ErrorOptions & { shard?: number } = {},
   ) {
     super(code, options);
+    this.shard = options.shard;
     this.name = 'LaneRefusal';
   }
 }

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { ItemResult, TransferItem, TransferSettings } from '../../contracts/transfers';
 import type { Logger } from '../../ledger/log';
 import type { Shards } from '../../ledger/shards';
+import type { LaneAnswer } from './answers';
 import { Lane } from './lane';
 import { TemporalDoor } from './temporal-door';
 
@@ -30,21 +31,55 @@ export interface LanesOptions {
   postGroup: PostGroup;
 }
 
-/** One lane a shard. */
+/**
+ * One lane for each pair of shards that money goes between, most of it within one: so what goes to a shard that is slow,
+ * or down, holds up nothing else.
+ */
 export class Lanes {
-  private readonly lanes: Lane[];
+  private readonly lanes = new Map<string, Lane>();
+  private readonly temporal: TemporalDoor;
 
-  constructor(options: LanesOptions) {
-    const temporal = new TemporalDoor(options.client, options.transfers, options.log);
-    this.lanes = options.shards.all.map((shard) => new Lane(shard, temporal, options));
+  constructor(private readonly options: LanesOptions) {
+    this.temporal = new TemporalDoor(options.client, options.transfers, options.log);
   }
 
-  forShard(shard: number): Lane {
-    return this.lanes[shard]!;
+  submit(item: TransferItem): Promise<LaneAnswer> {
+    return this.laneOf(item).submit(item);
+  }
+
+  defer(item: TransferItem): Promise<LaneAnswer> {
+    return this.laneOf(item).defer(item);
+  }
+
+  /** Each item gets its own answer or refusal, in order. */
+  async submitAll(items: TransferItem[]): Promise<PromiseSettledResult<LaneAnswer>[]> {
+    const byLane = new Map<Lane, number[]>();
+    items.forEach((item, index) => {
+      const lane = this.laneOf(item);
+      byLane.set(lane, [...(byLane.get(lane) ?? []), index]);
+    });
+    const answers: PromiseSettledResult<LaneAnswer>[] = [];
+    await Promise.all(
+      [...byLane].map(async ([lane, indexes]) => {
+        const some = await lane.submitAll(indexes.map((index) => items[index]!));
+        some.forEach((answer, n) => (answers[indexes[n]!] = answer));
+      }),
+    );
+    return answers;
   }
 
   /** Resolves when everything accepted has its answer. */
   async drain(): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.drain()));
+    await Promise.all([...this.lanes.values()].map((lane) => lane.drain()));
+  }
+
+  private laneOf(item: TransferItem): Lane {
+    const { shards } = this.options;
+    const source = shards.forId(item.from)!;
+    const target = (item.to === undefined ? undefined : shards.forId(item.to)) ?? source;
+    const key = `${source.number} ${target.number}`;
+    const lane = this.lanes.get(key) ?? new Lane({ source, target }, this.temporal, this.options);
+    this.lanes.set(key, lane);
+    return lane;
   }
 }

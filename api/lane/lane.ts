@@ -15,7 +15,7 @@ const LOOK_AT_DEADLINES_MS = 50;
 const OVERTAKE_AFTER_MS = 200;
 
 /**
- * Turns the transfer requests of one shard into few durable workflows. A request that finds the lane free leaves at
+ * Turns the transfer requests from one shard to another, or within one, into few durable workflows. A request that finds the lane free leaves at
  * once; those that come while others are in flight wait and go together. What a client is told is always true: an
  * outcome is Postgres's; pending is a row in Postgres; and a refusal says whether anything was sent.
  */
@@ -31,7 +31,7 @@ export class Lane {
   private onIdle: (() => void)[] = [];
 
   constructor(
-    private readonly shard: Shard,
+    private readonly between: { source: Shard; target: Shard },
     private readonly temporal: TemporalDoor,
     private readonly options: Pick<LanesOptions, 'settings' | 'log' | 'postGroup'>,
   ) {}
@@ -87,9 +87,11 @@ export class Lane {
   }
 
   private refuseAtTheDoor(count: number): LaneRefusal | undefined {
-    if (this.shard.poster.isDown) {
-      this.shard.poster.probe();
-      return new LaneRefusal('shard_unavailable');
+    const { source, target } = this.between;
+    const down = [source, target].find(({ poster }) => poster.isDown);
+    if (down) {
+      down.poster.probe();
+      return new LaneRefusal('shard_unavailable', { shard: down.number });
     }
     if (this.temporal.isShut) return new LaneRefusal('not_started');
     if (this.queue.length + count > this.options.settings.maxQueued) return new LaneRefusal('overloaded');
@@ -128,7 +130,7 @@ export class Lane {
   }
 
   private newWorkflowId(): string {
-    return groupWorkflowId(this.shard.number, randomUUID());
+    return groupWorkflowId(this.between.source.number, randomUUID());
   }
 
   /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
@@ -158,7 +160,7 @@ export class Lane {
   private async postHere(workflowId: string, group: Ticket[]): Promise<ItemResult[] | undefined> {
     const items = group.map((ticket) => ticket.item);
     try {
-      return await this.options.postGroup(workflowId, this.shard.number, items);
+      return await this.options.postGroup(workflowId, this.between.source.number, items);
     } catch (error) {
       this.options.log.warn({ err: error, workflowId }, 'a group could not be posted at once; its workflow goes on');
       return undefined;
@@ -167,9 +169,9 @@ export class Lane {
 
   private async startGroup(workflowId: string, group: Ticket[]): Promise<AnsweredStart> {
     const items = group.map((ticket) => ticket.item);
-    const start = await this.temporal.start(workflowId, this.shard.number, items);
+    const start = await this.temporal.start(workflowId, this.between.source.number, items);
     if (start.kind !== 'unknown') return start;
-    const answered = this.temporal.startBehind(workflowId, this.shard.number, items);
+    const answered = this.temporal.startBehind(workflowId, this.between.source.number, items);
     await this.writeDownAsPending(group);
     return answered;
   }
@@ -255,7 +257,7 @@ export class Lane {
 
   private async pend(open: { item: TransferItem; owner: string }[]): Promise<ItemResult[]> {
     const commands = open.map(({ item, owner }): Command => ({ kind: 'pend', facts: factsOf(item), owner }));
-    const outcomes = await this.shard.poster.post(commands);
+    const outcomes = await this.between.source.poster.post(commands);
     return outcomes.map((outcome: Outcome, index) => resultOf(open[index]!.item.id, outcome));
   }
 

@@ -52,7 +52,7 @@ export function readInstance(dataDir: string): Instance | undefined {
 export function openInstance(folder: DataFolder, wantedShards: number | undefined): Instance {
   const known = readInstance(folder.path);
   if (known === undefined) {
-    const instance = { shards: wantedShards ?? 1, cluster: folder.cluster };
+    const instance = { shards: wantedShards ?? 2, cluster: folder.cluster };
     const inside = !path.relative(folder.path, folder.cluster).startsWith('..');
     const cluster = inside ? path.relative(folder.path, folder.cluster) : folder.cluster;
     writeJson(path.join(folder.path, 'instance.json'), { ...instance, cluster });
