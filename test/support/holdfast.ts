@@ -9,7 +9,7 @@ import type { Rail } from '../../bank/rail';
 import { BANK_TASK_QUEUE, type PaymentSettings } from '../../contracts/payments';
 import { Lanes, type LaneSettings, type PostGroup } from '../../api/lane';
 import { LANE_TASK_QUEUE, TASK_QUEUE, transferWorkflowId, type TransferSettings } from '../../contracts/transfers';
-import { transactionId } from '../../ledger/identity';
+import { shardOfUsername, transactionId } from '../../ledger/identity';
 import { GroupPosts } from '../../ledger/group-posts';
 import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
@@ -21,7 +21,7 @@ import { Owners } from '../../worker/owners';
 import { notifySchedule, sweepSchedule } from '../../worker/schedules';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
-import { cloneDatabase, type TestDatabase } from './database';
+import { cloneShards, type TestDatabase } from './database';
 import { eventually } from './eventually';
 
 export interface HoldfastOptions {
@@ -32,7 +32,9 @@ export interface HoldfastOptions {
   rail?: Rail;
   /** Where Temporal and Postgres are found, when something stands before them. */
   temporalAddress?: string;
-  databaseUrl?: (database: TestDatabase) => Promise<string>;
+  databaseUrl?: (database: TestDatabase, shard: number) => Promise<string>;
+  /** How many databases the users are spread over. */
+  shards?: number;
   /** How long a post may wait for its shard. */
   patienceMs?: number;
   workers?: boolean;
@@ -84,14 +86,17 @@ export class TestHoldfast {
     private readonly rail: Rail,
     readonly owners: Owners,
     readonly notifier: Notifier,
+    private readonly databases: TestDatabase[],
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
     const address = process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']!;
     const log = pino({ level: process.env['HOLDFAST_TEST_LOG'] ?? 'silent' });
-    const database = await cloneDatabase();
-    const url = (await options.databaseUrl?.(database)) ?? database.appUrl;
-    const shards = openShards({ urls: [url], log, patienceMs: options.patienceMs ?? 3_000 });
+    const databases = await cloneShards(options.shards ?? 1);
+    const urls = await Promise.all(
+      databases.map(async (each, shard) => (await options.databaseUrl?.(each, shard)) ?? each.appUrl),
+    );
+    const shards = openShards({ urls, log, patienceMs: options.patienceMs ?? 3_000 });
     const namespace = `test-${randomUUID()}`;
     const connectionOptions = { address: options.temporalAddress ?? address };
     const temporal = await connectTemporal({ connectionOptions, namespace, log });
@@ -107,7 +112,7 @@ export class TestHoldfast {
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards), owners, rail };
-    const api = await TestApi.start({ lanes, database, deps });
+    const api = await TestApi.start({ lanes, database: databases[0]!, deps });
     const notifier = {
       channels: options.channels ?? [],
       log,
@@ -128,6 +133,7 @@ export class TestHoldfast {
       rail,
       owners,
       notifier,
+      databases,
     );
     await ensureTemporal(temporal, all.schedules());
     if (options.workers ?? true) await all.startWorkers();
@@ -140,6 +146,8 @@ export class TestHoldfast {
     await this.temporal.connection.close();
     await this.outside.teardown();
     await this.api.close();
+    // The first is the API's, which has dropped it.
+    await Promise.all(this.databases.slice(1).map((database) => database.drop()));
   }
 
   /** As the API's own worker, and as a worker process. */
@@ -176,7 +184,7 @@ export class TestHoldfast {
   }
 
   sweepSettings() {
-    return { everyMs: SWEEP_EVERY_MS, input: { shards: 1, youngMs: 0, settings: this.transfers } };
+    return { everyMs: SWEEP_EVERY_MS, input: { shards: this.shards.count, youngMs: 0, settings: this.transfers } };
   }
 
   /** Too slow to meet by chance: a test runs what it wants to see. */
@@ -213,6 +221,15 @@ export class TestHoldfast {
     return body.balance as string;
   }
 
+  /** A user with an SGD wallet who lives on this shard. */
+  async personOn(shard: number, name: string, amount = '100.00'): Promise<TestUser> {
+    let username = name;
+    for (let n = 0; shardOfUsername(username, this.shards.count) !== shard; n += 1) username = `${name}_${n}`;
+    const user = await this.api.newUser(username, { wallets: ['SGD'], name: 'Personal Name' });
+    await this.api.fund(username, 'SGD', amount);
+    return user;
+  }
+
   /** The transaction with its timeline, as its sender reads it. */
   async read(user: TestUser, id: string): Promise<Answer['body']> {
     const { status, body } = await this.api.get(`/v1/transactions/${id}`, user.token);
@@ -233,12 +250,12 @@ export class TestHoldfast {
 
   /** How often money moved for a transaction: never, or by its two entries. */
   async entriesOf(id: string): Promise<number> {
-    const { db } = this.shards.shard(0);
+    const { db } = this.shards.forId(id)!;
     return (await db.selectFrom('entries').select('index').where('transaction_id', '=', id).execute()).length;
   }
 
   row(id: string) {
-    const { db } = this.shards.shard(0);
+    const { db } = this.shards.forId(id)!;
     return db.selectFrom('transactions').selectAll().where('id', '=', id).executeTakeFirst();
   }
 

@@ -55,7 +55,6 @@ describe('a deposit that has arrived', () => {
   test.each([
     ['is unknown', 'unknown_recipient', undefined],
     ['is gone', 'unknown_recipient', 'ac_0_gone.SGD'],
-    ['lives elsewhere', 'other_shard', 'ac_1_b.SGD'],
     ['holds another currency', 'currency_mismatch', 'ac_0_a.JPY'],
     ['can hold no more', 'balance_limit', B],
     ['is closed', 'wallet_closed', 'ac_0_c.SGD'],
