@@ -220,7 +220,7 @@ const atCancel = at('cancel', [
   },
 ]);
 
-const returned: NewFault = { name: 'returned', delayMs: 3_000 };
+const returned: NewFault = { name: 'returned', delayMs: 6_000 };
 const givenBack = { ends: 'completed', reversed: true } as const;
 
 const atReturn = at('return', [
@@ -232,7 +232,7 @@ const atReturn = at('return', [
   },
   {
     what: 'the settlement is told after the return',
-    faults: [returned, { name: 'webhook_out_of_order', delayMs: 5_000, times: 1 }],
+    faults: [returned, { name: 'webhook_out_of_order', delayMs: 9_000, times: 1 }],
     ...givenBack,
   },
   {

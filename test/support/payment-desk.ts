@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { TransactionId } from '../../contracts/ids';
 import type { TestUser } from './api';
-import { eventually } from './eventually';
 import type { PaymentType, PersonsPart } from './fault-rows';
 import { walletOf, type TestHoldfast } from './holdfast';
+import { addBankAccount, pay } from './payments';
 
 /** A deposit or withdrawal that is yet to be asked for: its id is known already. */
 export interface PlannedPayment {
@@ -28,14 +28,12 @@ export class PaymentDesk {
 
   async plan(type: PaymentType, user: TestUser, amount: string): Promise<PlannedPayment> {
     const key = randomUUID();
-    const fields = { wallet: walletOf(user), amount, bankAccount: await this.bankAccount(user) };
+    const fields = { wallet: walletOf(user), amount, bankAccount: await addBankAccount(this.holdfast.api, user) };
     return { id: this.holdfast.idOf(user, key), type, user, key, fields };
   }
 
   async begin({ id, type, user, key, fields }: PlannedPayment): Promise<void> {
-    const { status, body } = await this.holdfast.api.post(`/v1/${type}s`, fields, user.token, {
-      'idempotency-key': key,
-    });
+    const { status, body } = await pay(this.holdfast.api, user, `${type}s`, key, fields);
     expect({ status, id: body.id }).toEqual({ status: 202, id });
   }
 
@@ -49,15 +47,6 @@ export class PaymentDesk {
     if (part === 'retry' || part === 'cancel') return this.decide(id, part, this.ops[0], {});
     const said = { outcome: part === 'resolve as completed' ? 'completed' : 'cancelled', note: 'asked the bank' };
     for (const each of this.ops) await this.decide(id, 'resolve', each, said);
-  }
-
-  private bankAccount(user: TestUser): Promise<string> {
-    const account = { holder: 'A Holder', number: '12345678', bankCode: 'TESTSGSG' };
-    return eventually(async () => {
-      const { body } = await this.holdfast.api.post('/v1/bank-accounts', account, user.token);
-      expect(body).toMatchObject({ status: 'verified' });
-      return body.id as string;
-    });
   }
 
   private async decide(id: TransactionId, what: string, by: TestUser, said: object): Promise<void> {
