@@ -112,12 +112,11 @@ export function loadConfig(env: Env): Config {
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
 
   const settings = parsed.data;
-  const owners = settings.HOLDFAST_OWNER_DATABASE_URLS;
   return {
     production: settings.HOLDFAST_ENV === 'production',
     http: { host: settings.HOST, port: settings.PORT },
     worker: { healthPort: settings.HOLDFAST_WORKER_HEALTH_PORT },
-    shards: settings.HOLDFAST_DATABASE_URLS.map((url, shard) => ({ url, ...(owners && { ownerUrl: owners[shard]! }) })),
+    shards: shardsOf(settings),
     temporal: {
       ...temporal,
       ...(settings.HOLDFAST_TEMPORAL_UI_URL && { uiUrl: settings.HOLDFAST_TEMPORAL_UI_URL }),
@@ -161,17 +160,33 @@ export function loadConfig(env: Env): Config {
   };
 }
 
+const databases = schema.pick({ HOLDFAST_DATABASE_URLS: true, HOLDFAST_OWNER_DATABASE_URLS: true });
+type Databases = z.infer<typeof databases>;
+
+/** For what needs the databases and nothing else, such as a migration: it is given no secret that it doesn't use. */
+export function loadDatabases(env: Env): Pick<Config, 'shards'> {
+  const parsed = databases.safeParse(withoutEmpty(env));
+  const problems = parsed.success ? unevenDatabases(parsed.data) : problemsOf(parsed.error);
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return { shards: shardsOf(parsed.data) };
+}
+
+function shardsOf({ HOLDFAST_DATABASE_URLS: urls, HOLDFAST_OWNER_DATABASE_URLS: owners }: Databases): Config['shards'] {
+  return urls.map((url, shard) => ({ url, ...(owners && { ownerUrl: owners[shard]! }) }));
+}
+
+function unevenDatabases({
+  HOLDFAST_DATABASE_URLS: urls,
+  HOLDFAST_OWNER_DATABASE_URLS: owners,
+}: Databases): ConfigProblem[] {
+  if (owners === undefined || owners.length === urls.length) return [];
+  const message = `lists ${owners.length}, but HOLDFAST_DATABASE_URLS lists ${urls.length}: give one a shard, in the same order.`;
+  return [{ variable: 'HOLDFAST_OWNER_DATABASE_URLS', message }];
+}
+
 /** What is wrong only when seen together. */
 function contradictions(settings: z.infer<typeof schema>): ConfigProblem[] {
-  const problems = notifyContradictions(settings);
-  const shards = settings.HOLDFAST_DATABASE_URLS.length;
-  const owners = settings.HOLDFAST_OWNER_DATABASE_URLS?.length ?? shards;
-  if (owners !== shards) {
-    problems.push({
-      variable: 'HOLDFAST_OWNER_DATABASE_URLS',
-      message: `lists ${owners}, but HOLDFAST_DATABASE_URLS lists ${shards}: give one a shard, in the same order.`,
-    });
-  }
+  const problems = [...notifyContradictions(settings), ...unevenDatabases(settings)];
   if (settings.HOLDFAST_TOKEN_KEY === settings.HOLDFAST_COMMAND_KEY) {
     problems.push({
       variable: 'HOLDFAST_TOKEN_KEY',

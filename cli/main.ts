@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { loadConfig, type Config } from './config';
+import { loadConfig, loadDatabases, type Config } from './config';
 import { packageRoot } from './embedded/package-root';
 import { localEnv } from './local-env';
 import { opsCommand } from './ops';
@@ -101,7 +101,7 @@ program
   .description('Needs HOLDFAST_OWNER_DATABASE_URLS, or an instance of `holdfast up`. Safe to run again.')
   .action(async () => {
     const { migrate } = await import('./migrate.js');
-    await migrate(configuration(), console.log);
+    await migrate(loadDatabases(localEnv(process.env)), console.log);
     console.log('All databases are up to date.');
   });
 

@@ -26,7 +26,7 @@ export async function schemaOf(url: string): Promise<Schema> {
 }
 
 /** Brings every shard's database up to date, as its owner. Safe to run again, and from two places at once. */
-export async function migrate(config: Config, say: (line: string) => void): Promise<void> {
+export async function migrate(config: Pick<Config, 'shards'>, say: (line: string) => void): Promise<void> {
   const { shards } = config;
   for (const [shard, { url, ownerUrl }] of shards.entries()) {
     if (ownerUrl === undefined) {

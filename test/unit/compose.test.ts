@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
-import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
+import { CONFIG_VARIABLES, loadConfig, loadDatabases } from '../../cli/config';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
 
 interface Service {
@@ -107,12 +107,13 @@ test.each(services)('%s waits only for services that are there, in a way they ca
   }
 });
 
-test.each(ours)('%s is given only settings that exist, and they make a valid configuration', (_name, service) => {
+test.each(ours)('%s is given only settings that exist, and they make a valid configuration', (name, service) => {
   const environment = environmentOf(service);
   const known = new Set([...CONFIG_VARIABLES, ...TEMPORAL_VARIABLES]);
-  expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([]);
+  expect(Object.keys(environment).filter((each) => !known.has(each))).toEqual([]);
   expect(environment).toMatchObject({ HOLDFAST_ENV: 'production' });
-  expect(loadConfig(environment)).toMatchObject({ production: true, shards: [{}] });
+  const load = name === 'migrate' ? loadDatabases : loadConfig;
+  expect(load(environment)).toMatchObject({ shards: [{}] });
 });
 
 test('the bank is given valid settings of its own, and nothing of the books; it is the one we talk to', () => {
@@ -133,6 +134,17 @@ test('the bank is given valid settings of its own, and nothing of the books; it 
 test('only migrations get the role that owns the tables', () => {
   const having = ours.filter(([, { environment }]) => environment?.['HOLDFAST_OWNER_DATABASE_URLS'] !== undefined);
   expect(having.map(([name]) => name)).toEqual(['migrate']);
+});
+
+test('migrations are given the databases, and no secret that they do not need', () => {
+  const environment = environmentOf(compose.services['migrate']!);
+  expect(Object.keys(environment).sort()).toEqual([
+    'HOLDFAST_DATABASE_URLS',
+    'HOLDFAST_ENV',
+    'HOLDFAST_OWNER_DATABASE_URLS',
+  ]);
+  const [shard] = loadDatabases(environment).shards;
+  expect(shard).toMatchObject({ url: expect.stringContaining('app'), ownerUrl: expect.stringContaining('owner') });
 });
 
 test('the URLs name services, databases and roles that are there', () => {
