@@ -32,47 +32,87 @@ const ROWS_AT_ONCE = 10_000;
 const MAX_FINDINGS = 1_000;
 const DECISION_EVENTS: ReadonlySet<string> = new Set(DECISION_EVENT_KINDS);
 
+/** How far a verification has come, as JSON can carry it: the last block, and then the last account. */
+export interface VerifyPlace {
+  block: string;
+  hash: string;
+  at: string;
+  /** Set once all blocks are done. */
+  account?: string;
+}
+
+export interface VerifiedSlice extends Verification {
+  place: VerifyPlace;
+  isLast: boolean;
+}
+
+const START: VerifyPlace = { block: '0', hash: GENESIS_HASH.toString('hex'), at: new Date(0).toISOString() };
+
+/** All of a shard's books, and of a shard that is wrong all over only the first thousand findings. */
+export async function verifyShard(db: Kysely<Database>): Promise<Verification> {
+  const result: Verification = { blocks: 0, entries: 0, findings: [] };
+  for await (const { blocks, entries, findings } of verifySlices(db)) {
+    result.blocks += blocks;
+    result.entries += entries;
+    result.findings.push(...findings.slice(0, MAX_FINDINGS - result.findings.length));
+  }
+  return result;
+}
+
 /**
- * Proves a shard's books from their rows alone, all in one snapshot, so that posting may go on meanwhile. Memory holds
- * some ten thousand rows at a time, and of a shard that is wrong all over only the first thousand findings.
+ * Proves a shard's books from their rows alone, slice by slice. What a slice is held against is read in the slice's own
+ * snapshot, so posting may go on meanwhile, no snapshot is old, and memory holds some ten thousand rows at a time.
  */
-export function verifyShard(db: Kysely<Database>): Promise<Verification> {
-  return db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .setAccessMode('read only')
-    .execute((books) => new Verifier(books).run());
+export async function* verifySlices(db: Kysely<Database>, from: VerifyPlace = START): AsyncGenerator<VerifiedSlice> {
+  for (let place = from; ;) {
+    const slice = await db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .setAccessMode('read only')
+      .execute((books) => new Verifier(books, place).next());
+    yield slice;
+    if (slice.isLast) return;
+    place = slice.place;
+  }
 }
 
 class Verifier {
   private readonly result: Verification = { blocks: 0, entries: 0, findings: [] };
-  private last: Pick<Block, 'number' | 'hash' | 'at'> = { number: 0n, hash: GENESIS_HASH, at: new Date(0) };
+  private last: Pick<Block, 'number' | 'hash' | 'at'>;
 
-  constructor(private readonly books: Transaction<Database>) {}
+  constructor(
+    private readonly books: Transaction<Database>,
+    private readonly from: VerifyPlace,
+  ) {
+    this.last = { number: BigInt(from.block), hash: Buffer.from(from.hash, 'hex'), at: new Date(from.at) };
+  }
 
-  async run(): Promise<Verification> {
-    for (let after = -1n; ;) {
-      const blocks = await this.nextBlocks(after);
-      // Rows that name a block which isn't there are met too: each slice begins where the last one ended.
-      const upTo = blocks.at(-1)?.number ?? 2n ** 63n - 1n;
-      await this.checkSlice(blocks, after, upTo);
-      if (blocks.length === 0) break;
-      after = upTo;
-    }
+  async next(): Promise<VerifiedSlice> {
+    const account =
+      this.from.account === undefined ? await this.nextSlice() : await this.checkAccounts(this.from.account);
+    const { number, hash, at } = this.last;
+    const place = { block: `${number}`, hash: hash.toString('hex'), at: at.toISOString() };
+    const isLast = this.from.account !== undefined && account === undefined;
+    return { ...this.result, isLast, place: { ...place, ...(account !== undefined && { account }) } };
+  }
+
+  /** After the last block, the place before the first account. */
+  private async nextSlice(): Promise<string | undefined> {
+    const after = this.last.number === 0n ? -1n : this.last.number;
+    const blocks = await this.nextBlocks(after);
+    // Rows that name a block which isn't there are met too: each slice begins where the last one ended.
+    const upTo = blocks.at(-1)?.number ?? 2n ** 63n - 1n;
+    await this.checkSlice(blocks, after, upTo);
+    if (blocks.length > 0) return undefined;
     const head = await this.books.selectFrom('chain_head').selectAll().executeTakeFirstOrThrow();
     if (head.block !== this.last.number || !head.hash.equals(this.last.hash)) {
       this.found('head', 'chain_head', `is at block ${head.block}, the last block is ${this.last.number}`);
     }
-    for (let after = ''; ;) {
-      const lastId = await this.checkAccounts(after);
-      if (lastId === undefined) break;
-      after = lastId;
-    }
-    return this.result;
+    return '';
   }
 
   private found(kind: string, subject: string, detail: string): void {
-    if (this.result.findings.length < MAX_FINDINGS) this.result.findings.push({ kind, subject, detail });
+    this.result.findings.push({ kind, subject, detail });
   }
 
   /** As many blocks as have few enough rows. */
