@@ -4,6 +4,7 @@ import { systemAccountId, type AccountId } from '../contracts/ids';
 import { transactionId } from '../ledger/identity';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
+import { BankAccounts } from '../payments/bank-accounts';
 import { openAccount } from '../users/accounts';
 import { Users } from '../users/store';
 import type { Payer } from './load-jobs';
@@ -12,17 +13,21 @@ export interface Customer extends Payer {
   accountId: AccountId;
 }
 
-const CURRENCY = 'SGD';
+export const CURRENCY = 'SGD';
 /** More than a run can move: no transfer is to fail for lack of money. */
-const FUNDS_MINOR = 10n ** 14n;
+export const FUNDS_MINOR = 10n ** 14n;
 const silent = { info() {}, warn() {}, error() {} };
 
-/** Users with a wallet each, money in it, and a real token. Made past the API only to spare hashing passwords. */
+/**
+ * Users with a wallet each, money in it, a bank account that is taken as verified, and a real token. Made past the API
+ * only to spare hashing passwords.
+ */
 export async function makeCustomers(url: string, config: Config, count = 50): Promise<Customer[]> {
   const { secrets, tokenTtlSeconds } = config;
   const shards = openShards({ urls: [url], log: silent, poolSize: 2 });
   const users = new Users(shards, createSealer(secrets.sealKeys));
   const tokens = createTokens({ key: secrets.tokenKey, ttlSeconds: tokenTtlSeconds });
+  const bankAccounts = new BankAccounts(shards, createSealer(secrets.sealKeys), secrets.commandKey);
   const shard = shards.shard(0);
   try {
     const customers: Customer[] = [];
@@ -43,7 +48,14 @@ export async function makeCustomers(url: string, config: Config, count = 50): Pr
         .where('owner_id', '=', user.id)
         .executeTakeFirstOrThrow();
       const { accessToken: token } = tokens.issue({ userId: user.id, username, roles: user.roles });
-      customers.push({ wallet: `${username}.${CURRENCY}`, token, accountId });
+      const added = await bankAccounts.add(user.id, {
+        holder: facts.name,
+        number: String(10_000_100 + number),
+        bankCode: 'BENCSGSG',
+      });
+      const bankAccount = added!.account.id;
+      await shard.db.updateTable('bank_accounts').set({ status: 'verified' }).where('id', '=', bankAccount).execute();
+      customers.push({ wallet: `${username}.${CURRENCY}`, token, bankAccount, accountId });
       const outcomes = await shard.poster.post([
         {
           kind: 'transfer',

@@ -4,6 +4,7 @@ import type { Traffic } from './load-client';
 export interface Payer {
   wallet: string;
   token: string;
+  bankAccount: string;
 }
 
 export interface LoadJob {
@@ -14,11 +15,16 @@ export interface LoadJob {
   warmUpMs: number;
   runMs: number;
   payers: Payer[];
-  kind: { name: 'transfer' } | { name: 'bulk'; size: number } | { name: 'read'; path: string };
+  kind:
+    | { name: 'transfer' }
+    | { name: 'bulk'; size: number }
+    /** With a wait the answer is the outcome; without one, that it is durable. */
+    | { name: 'deposit' | 'withdrawal'; waitSeconds?: number }
+    | { name: 'read'; path: string };
 }
 
 export interface LoadResult {
-  /** Successes a second: transfers for `transfer` and `bulk`, answers for `read`. */
+  /** Successes a second: transfers for `transfer` and `bulk`, otherwise answers. */
   rate: number;
   /** Of an answer, in milliseconds. */
   p50: number;
@@ -38,6 +44,9 @@ export function trafficOf(job: LoadJob): Traffic {
       return transfers(job);
     case 'bulk':
       return bulks(job, kind.size);
+    case 'deposit':
+    case 'withdrawal':
+      return payments(job, kind.name, kind.waitSeconds);
     case 'read':
       return reads(job, kind.path);
   }
@@ -71,6 +80,24 @@ function transfers(job: LoadJob): Traffic {
       return `${heads[from]!}Idempotency-Key: ${run}-${sent++}\r\n${JSON_BODY}${body.length}\r\n\r\n${body}`;
     },
     successes: (status) => (status === 201 ? 1 : 0),
+  };
+}
+
+function payments(job: LoadJob, kind: 'deposit' | 'withdrawal', waitSeconds?: number): Traffic {
+  const { payers } = job;
+  const path = `/v1/${kind}s${waitSeconds === undefined ? '' : `?wait=${waitSeconds}`}`;
+  const heads = payers.map((payer) => head(job, 'POST', path, payer));
+  const success = waitSeconds === undefined ? 202 : 201;
+  const run = randomUUID();
+  let sent = 0;
+  return {
+    next() {
+      const at = anyOf(payers.length);
+      const { wallet, bankAccount } = payers[at]!;
+      const body = `{"wallet":"${wallet}","amount":"${amount()}","bankAccount":"${bankAccount}"}`;
+      return `${heads[at]!}Idempotency-Key: ${run}-${sent++}\r\n${JSON_BODY}${body.length}\r\n\r\n${body}`;
+    },
+    successes: (status) => (status === success ? 1 : 0),
   };
 }
 

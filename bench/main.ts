@@ -6,6 +6,7 @@ import { runRounds } from './rounds';
 import { readOptions, USAGE, type BenchOptions } from './options';
 import { printReport } from './report';
 import { Stack } from './stack';
+import { printTemporalCosts } from './temporal-cost';
 
 const say = (line: string) => console.log(line);
 
@@ -29,9 +30,10 @@ async function main(): Promise<void> {
 
 async function measure(stack: Stack, options: BenchOptions): Promise<unknown> {
   if (options.books !== undefined) return compareBooks(stack, options, say);
-  const series = await runRounds(stack, options, say);
-  printReport(series, say);
-  return series;
+  const results = await runRounds(stack, options, say);
+  printReport(results.series, say);
+  printTemporalCosts(results.costs, say);
+  return results;
 }
 
 /** What runs is stopped and the data folder removed, also on a Ctrl-C. */

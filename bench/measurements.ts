@@ -23,11 +23,17 @@ export interface Measurement {
   measure(): Promise<Figure>;
 }
 
+export const PAYMENTS = ['deposit', 'withdrawal'] as const;
+export type Answered = Record<'transfer' | (typeof PAYMENTS)[number], number>;
+
 const WARM_UP_MS = 700;
 /** Long enough that what the one before set going is over. */
 const REST_MS = 100;
 const EMPTY_IN_FLIGHT = 32;
 const LANE_CLIENTS = [1, 16, 64, 256];
+/** As many payments in flight as empty workflows. */
+const PAYMENT_CLIENTS = EMPTY_IN_FLIGHT;
+const WAIT_SECONDS = 30;
 const BULK = { clients: 4, size: 500 };
 const PGBENCH_CLIENTS = [1, 64];
 const BATCHES = [1, 100, 1000];
@@ -37,8 +43,10 @@ export class Bench {
   private constructor(
     readonly api: OurProcess,
     private readonly worker: OurProcess,
+    /** Settles at once, unless it was started again otherwise. */
+    private bank: OurProcess,
     private readonly stack: Stack,
-    private readonly customers: Customer[],
+    readonly customers: Customer[],
     private readonly posterBooks: { url: string; accounts: AccountId[] },
     private readonly pgbench: Pgbench | undefined,
     private readonly children: {
@@ -49,10 +57,10 @@ export class Bench {
     },
   ) {}
 
-  /** Successes the load client saw from the lane, over all rounds. */
-  succeeded = 0;
+  /** What the load client was told has been done, over all rounds. */
+  readonly answered: Answered = { transfer: 0, deposit: 0, withdrawal: 0 };
 
-  static async start(stack: Stack, say: (line: string) => void, apiOptions: string[]): Promise<Bench> {
+  static async start(stack: Stack, say: (line: string) => void, nodeOptions: string[]): Promise<Bench> {
     say('Making the databases and 50 customers');
     const [url, posterUrl] = [await stack.books('holdfast_0'), await stack.books('bench_poster')];
     const { config } = stack.configFor(url);
@@ -60,8 +68,12 @@ export class Bench {
     const accounts = (await makeCustomers(posterUrl, config)).map(({ accountId }) => accountId);
     const pgbench = await Pgbench.prepare(stack);
     if (!pgbench) say(HOW_TO_GET_PGBENCH);
-    say('Starting the API and a worker');
-    const [api, worker] = await Promise.all([stack.run('api', url, apiOptions), stack.run('worker', url)]);
+    say('Starting the API, a worker and the bank');
+    const [api, worker] = await Promise.all([
+      stack.run('api', url, nodeOptions),
+      stack.run('worker', url, nodeOptions),
+    ]);
+    const bank = await stack.runBank(api, 0);
     const children = {
       load: Child.start<LoadJob, LoadResult>('load'),
       temporal: Child.start<TemporalJob, TemporalResult>('temporal', {
@@ -71,7 +83,7 @@ export class Bench {
       poster: Child.start<PosterJob, PosterResult>('poster'),
     };
     await Promise.all([children.temporal.ask({ name: 'ready' }), children.express.ask('port')]);
-    return new Bench(api, worker, stack, customers, { url: posterUrl, accounts }, pgbench, children);
+    return new Bench(api, worker, bank, stack, customers, { url: posterUrl, accounts }, pgbench, children);
   }
 
   /** The parts whose processor time is watched: the first process of each. */
@@ -80,6 +92,7 @@ export class Bench {
     return {
       api: this.api.pid,
       worker: this.worker.pid,
+      bank: this.bank.pid,
       temporal: this.stack.temporal.pid,
       postgres: this.stack.postgres.pid,
       load: load.pid,
@@ -90,17 +103,41 @@ export class Bench {
     };
   }
 
+  get profiled(): [name: string, pid: number][] {
+    return [
+      ['api', this.api.pid],
+      ['worker', this.worker.pid],
+    ];
+  }
+
+  async stopProfiled(): Promise<void> {
+    await Promise.all([this.api.stop(), this.worker.stop()]);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(Object.values(this.children).map((child) => child.stop()));
+  }
+
+  /** The bank goes on with what it knows, and settles after another while. */
+  async restartBank(settleAfterMs: number): Promise<void> {
+    await this.bank.stop();
+    this.bank = await this.stack.runBank(this.api, settleAfterMs);
+  }
+
+  /** What the bank says it has for us, in minor units. */
+  async bankBalance(currency: string): Promise<bigint> {
+    const answer = await fetch(`${this.bank.config.bank.url}/v1/balances`);
+    const { balances } = (await answer.json()) as { balances: { currency: string; amountMinor: string }[] };
+    return BigInt(balances.find((each) => each.currency === currency)?.amountMinor ?? 0);
   }
 
   /** In the order in which a round takes them. */
   measurements(seconds: number): Measurement[] {
     const { load, temporal, express, poster } = this.children;
     const time = { warmUpMs: WARM_UP_MS, runMs: seconds * 1000 };
-    const lane = async (clients: number, kind: LoadJob['kind'], restMs?: number): Promise<Figure> => {
+    const api = async (clients: number, kind: LoadJob['kind'], restMs?: number): Promise<Figure> => {
       const result = await load.ask({ port: this.api.port, clients, restMs, payers: this.customers, kind, ...time });
-      this.succeeded += result.all;
+      this.answered[kind.name === 'deposit' || kind.name === 'withdrawal' ? kind.name : 'transfer'] += result.all;
       return result;
     };
     const start = async (restMs: number): Promise<Figure> => {
@@ -112,23 +149,33 @@ export class Bench {
       {
         name: 'lane/alone',
         what: 'a transfer over HTTP, alone',
-        measure: async () => ({ ...(await lane(1, { name: 'transfer' }, REST_MS)), rate: undefined }),
+        measure: async () => ({ ...(await api(1, { name: 'transfer' }, REST_MS)), rate: undefined }),
       },
+      ...PAYMENTS.map((name) => ({
+        name: `${name}/alone`,
+        what: `a ${name} over HTTP until it is durable, alone`,
+        measure: async () => ({ ...(await api(1, { name }, REST_MS)), rate: undefined }),
+      })),
       { name: 'start/loop', what: 'StartWorkflow, one after another', measure: () => start(0) },
       {
         name: 'empty',
         what: `empty workflows, ${EMPTY_IN_FLIGHT} in flight`,
         measure: () => temporal.ask({ name: 'empty', inFlight: EMPTY_IN_FLIGHT, ...time }),
       },
+      ...PAYMENTS.map((name) => ({
+        name,
+        what: `${name}s over HTTP to completion, ${PAYMENT_CLIENTS} clients`,
+        measure: () => api(PAYMENT_CLIENTS, { name, waitSeconds: WAIT_SECONDS }),
+      })),
       ...LANE_CLIENTS.map((clients) => ({
         name: `lane/${clients}`,
         what: `transfers over HTTP, ${clients} ${clients === 1 ? 'client' : 'clients'}`,
-        measure: () => lane(clients, { name: 'transfer' }),
+        measure: () => api(clients, { name: 'transfer' }),
       })),
       {
         name: 'bulk',
         what: `bulk requests of ${BULK.size}, ${BULK.clients} clients`,
-        measure: () => lane(BULK.clients, { name: 'bulk', size: BULK.size }),
+        measure: () => api(BULK.clients, { name: 'bulk', size: BULK.size }),
       },
       {
         name: 'express',

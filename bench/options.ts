@@ -19,7 +19,7 @@ export const USAGE = `npm run bench -- [options]
   --seconds <n>    how long each measurement runs (5)
   --only <names>   comma-separated names of measurements, or how they begin: lane, pgbench/64, poster
   --json <file>    also write every figure of every round there
-  --profile        run the API with a CPU profiler and print where its time went while it was loaded
+  --profile        run the API and the worker with a CPU profiler and print where their time went while they were loaded
   --books <n>      instead: compare books of n entries with nearly empty ones (1000000 is what docs/performance.md quotes)
 `;
 

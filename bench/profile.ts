@@ -25,16 +25,22 @@ interface CallFrame {
 const SHOWN_FUNCTIONS = 70;
 const NOT_OURS = new Set(['(garbage collector)', '(program)', '(root)']);
 
-/** Prints where the API's threads spent their time while it was loaded, and keeps the profiles for other tools. */
-export function printProfile(folder: string, windows: readonly Window[], say: (line: string) => void): void {
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
-    // CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile; the main thread is 0.
+/** Prints where a process's threads spent their time while it was loaded, and keeps the profiles for other tools. */
+export function printProfile(
+  folder: string,
+  { name: part, pid }: { name: string; pid: number },
+  windows: readonly Window[],
+  say: (line: string) => void,
+): void {
+  // CPU.<date>.<time>.<pid>.<thread>.<number>.cpuprofile; the main thread is 0.
+  const files = readdirSync(folder).filter((file) => file.endsWith('.cpuprofile') && file.split('.')[3] === `${pid}`);
+  for (const file of files) {
     const thread = file.split('.').at(-3);
     const name = thread === '0' ? 'main thread' : `workflow thread ${thread}`;
-    const kept = path.join(packageRoot(), '.holdfast', `bench-api-${name.replaceAll(' ', '-')}.cpuprofile`);
+    const kept = path.join(packageRoot(), '.holdfast', `bench-${part}-${name.replaceAll(' ', '-')}.cpuprofile`);
     copyFileSync(path.join(folder, file), kept);
     const profile = JSON.parse(readFileSync(kept, 'utf8')) as CpuProfile;
-    say(`\nThe API's ${name} while it was loaded (for Chrome's DevTools or speedscope: ${kept})`);
+    say(`\nThe ${part}'s ${name} while it was loaded (for Chrome's DevTools or speedscope: ${kept})`);
     printSums(profile, windows, thread === '0' ? SHOWN_FUNCTIONS : 10, say);
   }
 }

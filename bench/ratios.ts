@@ -27,6 +27,10 @@ export function ratiosOf(medians: Medians): Ratio[] {
   return [
     ratio('p50 of a transfer alone / StartWorkflow alone', p50('lane/alone'), p50('start'), 1.8, true),
     ratio('p50 of transfers by one client / of StartWorkflow by one', p50('lane/1'), p50('start/loop'), 1.8, true),
+    ratio('p50 of a deposit alone / StartWorkflow alone', p50('deposit/alone'), p50('start'), 2, true),
+    ratio('p50 of a withdrawal alone / StartWorkflow alone', p50('withdrawal/alone'), p50('start'), 2, true),
+    ratio('deposits to completion / empty workflows', rate('deposit'), rate('empty'), 0.4),
+    ratio('withdrawals to completion / empty workflows', rate('withdrawal'), rate('empty'), 0.4),
     ratio('transfers at 64 clients / empty workflows', rate('lane/64'), rate('empty'), 18),
     ratio('transfers at 256 clients / empty workflows', rate('lane/256'), rate('empty'), 35),
     ratio('transfers at 256 clients / Express answering nothing', rate('lane/256'), rate('express'), 0.5),

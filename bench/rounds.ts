@@ -1,20 +1,30 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { UserError } from '../cli/user-error';
+import { checkBooks } from './books-check';
 import { watchCpu } from './cpu';
 import { Bench, type Figure, type Measurement } from './measurements';
 import type { BenchOptions } from './options';
 import { printProfile, type Window } from './profile';
 import type { Series } from './report';
 import type { Stack } from './stack';
+import { measureTemporalCosts, type TemporalCost } from './temporal-cost';
 
 /** Between two measurements: what the first one left under way ends here rather than in the second. */
 const PAUSE_MS = 500;
 
+export interface BenchResults {
+  series: Series[];
+  costs: TemporalCost[];
+}
+
 /** Every measurement, in turn, as often as there are rounds: so that a slow minute of the machine touches all alike. */
-export async function runRounds(stack: Stack, options: BenchOptions, say: (line: string) => void): Promise<Series[]> {
+export async function runRounds(
+  stack: Stack,
+  options: BenchOptions,
+  say: (line: string) => void,
+): Promise<BenchResults> {
   const profiles = path.join(stack.folder.path, 'profile');
   mkdirSync(profiles);
   const profiler = ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', profiles];
@@ -37,13 +47,14 @@ export async function runRounds(stack: Stack, options: BenchOptions, say: (line:
         await sleep(PAUSE_MS);
       }
     }
-    await checkBooks(stack, bench.succeeded, say);
+    const costs = await measureTemporalCosts(bench);
+    await checkBooks(stack, bench, say);
     if (options.profile) {
-      await bench.api.stop(); // that is when the profile is written
-      const loaded = windows.filter(({ name }) => name.startsWith('lane') || name === 'bulk');
-      printProfile(profiles, loaded, say);
+      await bench.stopProfiled(); // that is when the profiles are written
+      const loaded = windows.filter(({ name }) => /^(lane|bulk|deposit|withdrawal)/.test(name));
+      for (const [name, pid] of bench.profiled) printProfile(profiles, { name, pid }, loaded, say);
     }
-    return series;
+    return { series, costs };
   } finally {
     await bench.stop();
   }
@@ -66,25 +77,4 @@ function inShort({ rate, p50, errors }: Figure): string {
     ...(errors ? [`${errors} ERRORS`] : []),
   ];
   return parts.join('  ');
-}
-
-/** A fast answer that isn't true is worth nothing: whatever was answered 201 has to be in the books. */
-async function checkBooks(stack: Stack, succeeded: number, say: (line: string) => void): Promise<void> {
-  const client = new pg.Client({ connectionString: stack.postgres.ownerUrl('holdfast_0') });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ completed: string; total: string }>(
-      `select (select count(*) from transactions where type = 'transfer' and status = 'completed') as completed,
-              (select sum(balance) from accounts) as total`,
-    );
-    const { completed, total } = rows[0]!;
-    if (Number(completed) < succeeded || Number(total) !== 0) {
-      throw new Error(
-        `${succeeded} transfers were answered 201, the books have ${completed}; balances sum to ${total}`,
-      );
-    }
-    say(`\n${succeeded} transfers were answered 201; the books have ${completed}, and all balances sum to zero.`);
-  } finally {
-    await client.end();
-  }
 }

@@ -19,6 +19,7 @@ import type { Env } from '../cli/settings';
 import { migrateShard } from '../migrations';
 import { APP_ROLE } from '../cli/embedded/postgres';
 
+const BANK_DATABASE = 'bank';
 const STOPPING = [{ signal: 'SIGTERM', waitMs: 15_000 }] as const;
 
 export interface OurProcess {
@@ -41,6 +42,8 @@ export class Stack {
     private readonly secrets: ReturnType<typeof newSecrets>,
     readonly postgres: RunningPostgres,
     readonly temporal: RunningTemporal,
+    /** Known before there is a bank, and kept by one that is started again. */
+    private readonly bankPort: number,
   ) {}
 
   static async start(say: (line: string) => void): Promise<Stack> {
@@ -61,8 +64,9 @@ export class Stack {
       startTemporal({ dbFile: folder.temporalDb, port: 0, logFile: folder.log('temporal'), say }),
     ]);
     if (postgres.status === 'fulfilled' && temporal.status === 'fulfilled') {
-      const stack = new Stack(folder, secrets, postgres.value, temporal.value);
+      const stack = new Stack(folder, secrets, postgres.value, temporal.value, await freePort());
       await ensureRoles(stack.adminUrl, secrets.postgres);
+      await ensureDatabase(stack.adminUrl, BANK_DATABASE);
       return stack;
     }
     for (const each of [postgres, temporal]) if (each.status === 'fulfilled') await each.value.stop();
@@ -96,15 +100,12 @@ export class Stack {
       HOLDFAST_TOKEN_TTL_SECONDS: '86400',
     };
     const settings = loadLocalSettings({});
-    const ports = { ...settings.ports, postgres: this.postgres.port, temporal: this.temporal.port };
+    const { postgres, temporal, bankPort: bank } = this;
+    const ports = { ...settings.ports, postgres: postgres.port, temporal: temporal.port, bank };
     const env = withFacts(
       given,
       { ...settings, embedded: { postgres: false, temporal: true, bank: true } },
-      {
-        shards: 1,
-        secrets: this.secrets,
-        ports,
-      },
+      { shards: 1, secrets: this.secrets, ports },
     );
     return { env, config: loadConfig(env) };
   }
@@ -112,7 +113,27 @@ export class Stack {
   /** `nodeOptions` go to Node itself, such as those of its profiler. */
   async run(name: 'api' | 'worker', url: string, nodeOptions: string[] = []): Promise<OurProcess> {
     const port = await freePort();
-    const { env, config } = this.configFor(url, port);
+    return this.start(name, port, this.configFor(url, port), nodeOptions);
+  }
+
+  /** The bank simulator, which tells this API by webhook what it does. Another is started once the one before has stopped. */
+  runBank(api: OurProcess, settleAfterMs: number): Promise<OurProcess> {
+    const { env, config } = this.configFor(api.config.shards[0]!.url, api.port);
+    const bankEnv = {
+      ...env,
+      HOLDFAST_BANK_PORT: String(this.bankPort),
+      HOLDFAST_BANK_DATABASE_URL: this.postgres.ownerUrl(BANK_DATABASE),
+      HOLDFAST_BANK_SETTLE_AFTER_MS: String(settleAfterMs),
+    };
+    return this.start('bank', this.bankPort, { env: bankEnv, config }, []);
+  }
+
+  private async start(
+    name: 'api' | 'worker' | 'bank',
+    port: number,
+    { env, config }: { env: Env; config: Config },
+    nodeOptions: string[],
+  ): Promise<OurProcess> {
     const logFile = this.folder.log(`${name}-${port}`);
     const child = spawnOurs(name, { env, logFile, nodeOptions });
     const identity = identify(child.pid!);
