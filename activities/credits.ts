@@ -1,27 +1,18 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { sql } from 'kysely';
-import { z } from 'zod';
 import { isCurrency } from '../contracts/currencies';
 import { systemAccountId } from '../contracts/ids';
 import type { TransactionOutcome } from '../ledger/commands';
 import { derivedTransactionId } from '../ledger/identity';
 import type { Shard } from '../ledger/shards';
+import { parseEvent } from '../payments/events';
 import { openHouseAccounts } from '../users/accounts';
 import type { ActivityDeps } from '.';
-
-const storedCredit = z.object({
-  credit: z.object({
-    creditId: z.string(),
-    virtualAccount: z.string(),
-    amountMinor: z.string().transform(BigInt),
-    currency: z.string(),
-  }),
-});
 
 /** Who asked for what nobody of ours asked for. */
 const BANK_ACTOR = '@bank';
 
-export function creditActivities({ shards }: ActivityDeps) {
+export function creditActivities({ shards, sealer }: ActivityDeps) {
   return {
     /** One deposit a credit, to the wallet its number names, or else to `@suspense`; the books know it by the bank's own number. */
     async bookCredit(shardNumber: number, eventId: string): Promise<string> {
@@ -32,7 +23,9 @@ export function creditActivities({ shards }: ActivityDeps) {
         .where('event_id', '=', eventId)
         .executeTakeFirst();
       if (!row) throw ApplicationFailure.nonRetryable(`There is no event ${eventId}`);
-      const { credit } = storedCredit.parse(JSON.parse(row.event));
+      const event = parseEvent(row.event, sealer);
+      if (event.kind !== 'credit') throw ApplicationFailure.nonRetryable(`${eventId} tells of no credit`);
+      const { credit } = event;
       if (!isCurrency(credit.currency) || credit.amountMinor <= 0n) {
         await close(shard, eventId, 'unknown_currency');
         return 'needs attention: unknown_currency';

@@ -10,6 +10,7 @@ import {
 } from '../contracts/transfers';
 import { isPayment, ownerWorkflowId } from '../contracts/payments';
 import { withDeadline } from '../worker/deadline';
+import { handleInboxEvents, waitingEvents } from '../payments/inbox';
 import { openTransactions, type OpenTransaction } from '../ledger/open-transactions';
 import { transferStartOptions } from '../workflows/start-options';
 import type { transfer } from '../workflows';
@@ -22,7 +23,7 @@ const PAUSE_MS = 10;
 const CALL_DEADLINE_MS = 5_000;
 const MAX_FAILURES = 10;
 
-export function sweepActivities({ shards, client, owners, log }: ActivityDeps) {
+export function sweepActivities({ shards, client, owners, sealer, log }: ActivityDeps) {
   return {
     async sweepShard(shard: number, { youngMs, settings }: SweepInput): Promise<SweptShard> {
       const { db } = shards.shard(shard);
@@ -52,6 +53,9 @@ export function sweepActivities({ shards, client, owners, log }: ActivityDeps) {
         }
         after = page.at(-1);
       } while (page.length === PAGE);
+      const waiting = await waitingEvents(db, { olderThanMs: youngMs, limit: PAGE });
+      await handleInboxEvents({ shards, sealer, owners, log }, shard, waiting);
+      if (waiting.length > 0) swept.news = waiting.length;
       return swept;
     },
   };

@@ -72,7 +72,7 @@ export async function runApi(config: Config): Promise<void> {
     const closed = once(server, 'close');
     server.close();
     server.closeIdleConnections();
-    await lanes.drain();
+    await Promise.all([lanes.drain(), owners.drain()]);
     server.closeIdleConnections();
     await Promise.race([closed, new Promise((resume) => setTimeout(resume, 2_000).unref())]);
     server.closeAllConnections();

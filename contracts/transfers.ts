@@ -97,6 +97,8 @@ export interface SweptShard {
   shard: number;
   looked: number;
   restarted: number;
+  /** What the bank had told and nobody had acted on. */
+  news?: number;
   error?: string;
 }
 

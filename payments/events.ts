@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BankEvent } from '../bank/rail';
+import type { BankEvent, BankFact } from '../bank/rail';
 import type { Sealer } from '../ledger/seal';
 
 const minor = z.string().regex(/^-?\d{1,19}$/);
@@ -40,18 +40,21 @@ export function writeEvent(event: BankEvent, sealer: Pick<Sealer, 'seal'>): stri
 export function parseEvent(text: string, sealer: Pick<Sealer, 'open'>): BankEvent {
   const event = storedEvent.parse(JSON.parse(text));
   const { id, at } = event;
-  if (event.kind === 'fact') {
-    const { amountMinor, ...fact } = event.fact;
-    return {
-      id,
-      at,
-      kind: 'fact',
-      fact: { ...fact, ...(amountMinor !== undefined && { amountMinor: BigInt(amountMinor) }) },
-    };
-  }
+  if (event.kind === 'fact') return { id, at, kind: 'fact', fact: factOf(event.fact) };
   const { payerSealed, amountMinor, ...credit } = event.credit;
   const opened = { ...credit, amountMinor: BigInt(amountMinor), payer: sealer.open(payerSealed) };
   return { id, at, kind: 'credit', credit: opened };
+}
+
+/** The fact of a stored event that tells of one. */
+export function parseFact(text: string): BankFact {
+  const event = storedEvent.parse(JSON.parse(text));
+  if (event.kind !== 'fact') throw new TypeError('The event tells of a credit, not of a fact');
+  return factOf(event.fact);
+}
+
+function factOf({ amountMinor, ...fact }: Extract<StoredEvent, { kind: 'fact' }>['fact']): BankFact {
+  return { ...fact, ...(amountMinor !== undefined && { amountMinor: BigInt(amountMinor) }) };
 }
 
 function toStored(event: BankEvent, sealer: Pick<Sealer, 'seal'>): StoredEvent {

@@ -7,8 +7,8 @@ import type { Database } from '../ledger/schema';
 import type { Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 import type { Owners } from '../worker/owners';
-import { writeEvent } from './events';
-import { transactionOfReference } from './requests';
+import { parseFact, writeEvent } from './events';
+import { transactionOfReference, weighFact } from './requests';
 import { shardOfVirtualAccount } from './virtual-accounts';
 
 /** What of a stored event says whom it concerns. */
@@ -71,16 +71,44 @@ export function waitingEvents(
  */
 export async function handleInboxEvents(deps: InboxDeps, shard: number, events: readonly InboxEvent[]): Promise<void> {
   const { db } = deps.shards.shard(shard);
-  const facts = events.filter((event) => event.kind === 'fact');
+  const known = await putAwayKnown(db, events);
+  const facts = events.filter((event) => event.kind === 'fact' && !known.has(event.event_id));
   const payments = await paymentsOf(db, facts);
-  const known = new Set(payments.map(({ id }) => id));
-  const unknown = facts.filter((event) => event.transaction_id === null || !known.has(event.transaction_id));
+  const ours = new Set(payments.map(({ id }) => id));
+  const unknown = facts.filter((event) => event.transaction_id === null || !ours.has(event.transaction_id));
   if (unknown.length > 0) await askForAttention(db, unknown, 'unknown_reference');
   const credits = events.filter((event) => event.kind === 'credit');
   await someAtOnce([
     ...payments.map((payment) => () => deps.owners.news(payment)),
     ...credits.map((event) => () => deps.owners.credit(shard, event.event_id, event.subject)),
   ]);
+}
+
+/**
+ * Ends what says nothing new: the bank answered so before, or has told it. Waking a workflow that has ended would cost
+ * another run of it for nothing.
+ */
+async function putAwayKnown(db: Kysely<Database>, events: readonly InboxEvent[]): Promise<Set<string>> {
+  const ids = events.flatMap((event) => (event.kind === 'fact' ? event.event_id : []));
+  if (ids.length === 0) return new Set();
+  const rows = await db
+    .selectFrom('bank_inbox')
+    .innerJoin('bank_requests', 'bank_requests.reference', 'bank_inbox.subject')
+    .where('bank_inbox.event_id', 'in', ids)
+    .where('bank_inbox.status', '=', 'new')
+    .select(['bank_inbox.event_id', 'bank_inbox.event'])
+    .selectAll('bank_requests')
+    .execute();
+  const known = rows.flatMap((row) => (weighFact(row, parseFact(row.event)) === 'known' ? row.event_id : []));
+  if (known.length > 0) {
+    await db
+      .updateTable('bank_inbox')
+      .set({ status: 'done', done_at: sql`now()` })
+      .where('event_id', 'in', known)
+      .where('status', '=', 'new')
+      .execute();
+  }
+  return new Set(known);
 }
 
 export interface InboxRow extends InboxEvent {

@@ -1,10 +1,10 @@
 import { sql, type Kysely } from 'kysely';
-import { z } from 'zod';
 import type { TransactionId } from '../contracts/ids';
 import type { ResolvedAs } from '../contracts/statuses';
 import type { BankFact } from '../bank/rail';
 import type { TransactionFacts } from '../ledger/commands';
 import type { Database } from '../ledger/schema';
+import { parseFact } from './events';
 import { latestRequest, recordFact, type BankRequest } from './requests';
 
 export type Resolution = ResolvedAs;
@@ -65,17 +65,6 @@ export async function readStock(db: Kysely<Database>, id: TransactionId): Promis
   return payment && { ...payment, request, resolution: resolve?.outcome ?? undefined };
 }
 
-const storedFact = z.object({
-  fact: z.object({
-    reference: z.string(),
-    state: z.enum(['accepted', 'settled', 'refused', 'returned', 'voided', 'unknown']),
-    amountMinor: z.string().transform(BigInt).optional(),
-    currency: z.string().optional(),
-    settlementId: z.string().optional(),
-    reason: z.string().optional(),
-  }),
-});
-
 /** News that contradicts what is known: kept for people, in the inbox. */
 export interface Absorbed {
   news: string[];
@@ -96,7 +85,7 @@ export async function absorbInbox(db: Kysely<Database>, payment: PaymentRow): Pr
     .orderBy('received_at')
     .execute();
   for (const row of rows) {
-    const fact = storedFact.parse(JSON.parse(row.event)).fact;
+    const fact = parseFact(row.event);
     const verdict = isChargeback(payment, fact) ? 'deposit_returned' : await recordFact(db, fact);
     const isOdd = verdict !== 'change' && verdict !== 'known';
     if (isOdd) absorbed.odd += 1;

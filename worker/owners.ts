@@ -20,6 +20,8 @@ import { paymentStartOptions, type StartedPayment } from '../workflows/start-opt
 import { withDeadline } from './deadline';
 
 const CALL_DEADLINE_MS = 2_000;
+/** More would only queue in the client. */
+const MOST_STARTING = 100;
 /** How long a cancel may wait for its answer. */
 const CANCEL_DEADLINE_MS = 10_000;
 
@@ -28,6 +30,8 @@ const CANCEL_DEADLINE_MS = 10_000;
  * looks after it too: so a Temporal that doesn't answer is logged, and keeps nobody from being told what is true.
  */
 export class Owners {
+  private readonly starting = new Set<Promise<boolean>>();
+
   constructor(
     private readonly client: Client,
     private readonly settings: PaymentSettings,
@@ -39,6 +43,21 @@ export class Owners {
     return this.quietly('start', payment.id, async () => {
       await this.client.workflow.start(payment.type, this.startOptions(payment));
     });
+  }
+
+  /**
+   * Starts it behind the caller, who may go on: its row is durable, and what keeps it from starting the sweep makes up for.
+   * With too many under way the caller waits its turn.
+   */
+  async startSoon(payment: StartedPayment): Promise<void> {
+    const starting = this.start(payment).finally(() => this.starting.delete(starting));
+    this.starting.add(starting);
+    if (this.starting.size > MOST_STARTING) await starting;
+  }
+
+  /** Resolves when every start under way is answered. */
+  async drain(): Promise<void> {
+    await Promise.all(this.starting);
   }
 
   /** Something about it is new in Postgres. A workflow that has ended looks at it in another run. */

@@ -4,6 +4,7 @@ import { systemAccountId } from '../../contracts/ids';
 import { ownerWorkflowId } from '../../contracts/payments';
 import type { Command, TransactionFacts } from '../../ledger/commands';
 import { verifyShard } from '../../ledger/verify';
+import { writeEvent } from '../../payments/events';
 import type { TestUser } from '../support/api';
 import { TestBank } from '../support/bank';
 import { eventually } from '../support/eventually';
@@ -175,7 +176,7 @@ test('a payout returned after it settled is undone by a linked reversal, once', 
       kind: 'fact',
       subject: reference,
       transaction_id: facts.id,
-      event: JSON.stringify({ fact: { ...told, amountMinor: told.amountMinor?.toString() } }),
+      event: writeEvent({ id: 'e', at: '2026-01-01T00:00:00Z', kind: 'fact', fact: told }, holdfast.api.deps.sealer),
       reason: null,
       done_at: null,
     })
