@@ -263,9 +263,9 @@ test('SIGTERM stops everything, in time, with exit code 0, and leaves no process
 });
 
 test('the number of shards can not change under existing data', async () => {
-  const { code, output } = await instance.runWith({ HOLDFAST_SHARDS: '2' }, 'up');
+  const { code, output } = await instance.runWith({ HOLDFAST_SHARDS: '3' }, 'up');
   expect(code).toBe(1);
-  expect(output).toContain('HOLDFAST_SHARDS is 2, but the data');
+  expect(output).toContain('HOLDFAST_SHARDS is 3, but the data');
 });
 
 test('a data folder made before there was a bank gets what the bank needs, and with a real bank no simulator runs', async () => {
