@@ -25,6 +25,7 @@ export interface PaymentInput {
   settings: PaymentSettings;
   /** Carried over when a long wait goes on as a new run. */
   cancelAsked?: boolean;
+  startedAt?: number;
 }
 
 /** What there is to do next, as the facts in Postgres say. */
@@ -49,6 +50,8 @@ export interface Situation {
   next: NextStep;
   /** What happened since the last look, in words for the timeline. */
   news: string[];
+  /** How many cancels people have decided on: one that could not be told to the workflow is learnt of here. */
+  cancels?: number;
 }
 
 /** What the bank answered to a step, in words for the timeline. */

@@ -45,24 +45,27 @@ export async function readPayment(db: Kysely<Database>, id: TransactionId): Prom
 export interface Stock extends PaymentRow {
   request: BankRequest | undefined;
   resolution: Resolution | undefined;
+  /** How often people have decided to cancel it. */
+  cancels: number;
 }
 
 /** Everything known of a payment, after what the bank has told by itself was added to it. */
 export async function readStock(db: Kysely<Database>, id: TransactionId): Promise<Stock | undefined> {
-  const [payment, request, resolve] = await Promise.all([
+  const [payment, request, decisions] = await Promise.all([
     readPayment(db, id),
     latestRequest(db, id),
     db
       .selectFrom('decisions')
-      .select('outcome')
+      .select(['kind', 'outcome'])
       .where('transaction_id', '=', id)
-      .where('kind', '=', 'resolve')
+      .where('kind', 'in', ['resolve', 'cancel'])
       .where('state', '=', 'final')
-      .orderBy('block', 'desc')
-      .limit(1)
-      .executeTakeFirst(),
+      .orderBy('block')
+      .execute(),
   ]);
-  return payment && { ...payment, request, resolution: resolve?.outcome ?? undefined };
+  const resolve = decisions.findLast(({ kind }) => kind === 'resolve');
+  const cancels = decisions.filter(({ kind }) => kind === 'cancel').length;
+  return payment && { ...payment, request, resolution: resolve?.outcome ?? undefined, cancels };
 }
 
 /** News that contradicts what is known: kept for people, in the inbox. */

@@ -60,11 +60,14 @@ export class PaymentRun {
   /** Since when the bank has had it, by the workflow's clock. */
   private acceptedAt: number | undefined;
   private pollMs: number;
-  private readonly startedAt = Date.now();
+  private readonly startedAt: number;
+  /** Of the cancels that Postgres knows of, how many were heeded. */
+  private cancelsHeeded = 0;
 
   constructor(private readonly input: PaymentInput) {
     this.story = new Story(input.id);
     this.cancelAsked = input.cancelAsked ?? false;
+    this.startedAt = input.startedAt ?? Date.now();
     this.pollMs = input.settings.pollFirstMs;
     setHandler(transferStatusQuery, () => this.story.status);
     setHandler(newsSignal, () => void (this.isCalled = true));
@@ -90,6 +93,7 @@ export class PaymentRun {
         if (situation) {
           for (const news of situation.news) this.story.tell(news);
           if (isFinal(situation.status)) return this.end(situation);
+          this.heedCancels(situation);
           await this.turn(situation);
         }
         await this.startAfreshIfLong();
@@ -105,6 +109,15 @@ export class PaymentRun {
     return situation;
   }
 
+  /** Whoever asked for it may not have reached this workflow: Temporal was away, or the API died in between. */
+  private heedCancels({ cancels = 0 }: Situation): void {
+    if (cancels > this.cancelsHeeded && !this.cancelAsked) {
+      this.cancelAsked = true;
+      this.story.tell('cancel was asked for');
+    }
+    this.cancelsHeeded = cancels;
+  }
+
   private async turn({ next, reason }: Situation): Promise<void> {
     if (next === 'approval') return this.waitForApproval();
     if (this.story.status.status === 'awaiting_approval') this.story.goOn();
@@ -118,12 +131,16 @@ export class PaymentRun {
     if (next === 'settlement') return this.waitForSettlement();
   }
 
-  /** A second person's word, or its time is over. Before approval nothing can have been sent. */
+  /**
+   * A second person's word, or its time is over. Before approval nothing can have been sent. The word is in Postgres, and
+   * may not have reached this workflow: so it looks by itself, too.
+   */
   private async waitForApproval(): Promise<void> {
     const { id, settings } = this.input;
     this.story.wait('awaiting_approval');
     const leftMs = this.startedAt + settings.approvalWithinMs - Date.now();
-    if (!this.cancelAsked && leftMs > 0 && (await condition(() => this.isCalled, leftMs))) {
+    if (!this.cancelAsked && leftMs > 0) {
+      await condition(() => this.isCalled, Math.min(leftMs, settings.slowBeatMs));
       if (!this.cancelAsked) return;
     }
     const reason = this.cancelAsked ? 'cancelled_on_request' : 'approval_expired';
@@ -253,6 +270,7 @@ export class PaymentRun {
     if (!workflowInfo().continueAsNewSuggested) return;
     if (this.cancelAnswer === undefined && this.cancelAsked) this.cancelAnswer = 'under_way';
     await condition(allHandlersFinished);
-    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({ ...this.input, cancelAsked: this.cancelAsked });
+    const { cancelAsked, startedAt } = this;
+    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({ ...this.input, cancelAsked, startedAt });
   }
 }
