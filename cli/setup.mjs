@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { prepare, root } from './setup/prepare.mjs';
-import { runFaultTests, runTests } from './setup/checks.mjs';
+import { runFaultTests, runSoak, runTests } from './setup/checks.mjs';
 import { exitLike, runNode } from './setup/run.mjs';
 
 const [command, ...args] = process.argv.slice(2);
@@ -14,6 +14,7 @@ const become = async (program, ...rest) => exitLike(await runNode([path.join(roo
 const commands = {
   start: () => become('dist/cli/main.js', 'up', ...args),
   test: async () => process.exit(await runTests(args)),
+  soak: async () => process.exit(await runSoak(args)),
   'test:faults': async () => process.exit(await runFaultTests(args)),
   reset: () => become('dist/cli/main.js', 'reset', ...args),
   bench: () => {

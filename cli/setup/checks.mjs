@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { root } from './prepare.mjs';
 import { runNode, withProgress } from './run.mjs';
 
@@ -25,6 +26,14 @@ export async function runTests(args) {
 
 export async function runFaultTests(args) {
   return report('faults', await jest(['--config', 'jest.faults.config.js', '--runInBand', ...args]));
+}
+
+/** One test, given more time than among the others: `--minutes 5 --seed …`. */
+export async function runSoak(args) {
+  const { values } = parseArgs({ args, options: { minutes: { type: 'string' }, seed: { type: 'string' } } });
+  if (values.minutes !== undefined) process.env.HOLDFAST_SOAK_MINUTES = values.minutes;
+  if (values.seed !== undefined) process.env.HOLDFAST_SOAK_SEED = values.seed;
+  return report('soak', await jest(['--config', 'jest.faults.config.js', '--runInBand', 'test/faults/soak']));
 }
 
 /** The checks run beside each other, so what each says is printed when it is done, in one piece. */

@@ -28,6 +28,21 @@ export async function withShards<T>(stack: Stack, work: (shards: Shards) => Prom
   }
 }
 
+/** The tokens of two people of ops. */
+export async function makeStaff(stack: Stack): Promise<[string, string]> {
+  const sealer = createSealer([{ id: 'test', key: Buffer.alloc(32, 5) }]);
+  const tokens = createTokens({ key: stack.secrets.HOLDFAST_TOKEN_KEY, ttlSeconds: 3_600 });
+  return withShards(stack, async (shards) => {
+    const make = async (username: string) => {
+      const roles = ['ops' as const];
+      const facts = { username, name: username, email: `${username}@example.com`, passwordHash: 'none', roles };
+      const { id: userId } = (await new Users(shards, sealer).create(facts))!;
+      return tokens.issue({ userId, username, roles }).accessToken;
+    };
+    return [await make('ops_one'), await make('ops_other')];
+  });
+}
+
 /** Users with one SGD wallet each, and money in it by a real opening transaction, as the demo's seed does it. */
 export function makePeople(stack: Stack, count: number, openingMinor = 20_00n): Promise<Person[]> {
   const sealer = createSealer([{ id: 'test', key: Buffer.alloc(32, 5) }]);

@@ -70,7 +70,7 @@ const defaults = new Map([...example.matchAll(/^# ([A-Z][A-Z_]+)=(\S*)/gm)].map(
 test.each(pages)('%s names only settings that .env.example has', (page) => {
   const text = readFileSync(path.join(root, page), 'utf8');
   const named = [...text.matchAll(/\bHOLDFAST_[A-Z_]+[A-Z]\b/g)].map(([name]) => name);
-  const ofTestsOnly = ['HOLDFAST_RECORD_HISTORIES', 'HOLDFAST_WRITE_DOCS'];
+  const ofTestsOnly = ['HOLDFAST_KEEP_LOGS', 'HOLDFAST_RECORD_HISTORIES', 'HOLDFAST_WRITE_DOCS'];
   const known = (name: string) => defaults.has(name) || ofTestsOnly.includes(name);
   expect(named.filter((name) => !known(name))).toEqual([]);
 });

@@ -1,0 +1,53 @@
+import pg from 'pg';
+import { valueTypes } from '../../ledger/postgres';
+import type { Stack } from '../support/stack';
+
+export async function withBooks<T>(stack: Stack, read: (db: pg.Client) => Promise<T>): Promise<T> {
+  const db = new pg.Client({ connectionString: stack.appUrl, types: valueTypes });
+  await db.connect();
+  try {
+    return await read(db);
+  } finally {
+    await db.end();
+  }
+}
+
+/** How each kind of transaction stands, and how many. */
+export async function standings(db: pg.Client): Promise<Record<string, number>> {
+  const { rows } = await db.query<{ line: string; n: bigint }>(
+    `select type || ' ' || status || coalesce(' ' || reason, '') as line, count(*) as n
+     from transactions where type <> 'opening' group by 1 order by 1`,
+  );
+  return Object.fromEntries(rows.map(({ line, n }) => [line, Number(n)]));
+}
+
+/** Those that customers asked for, by id. */
+export async function askedFor(db: pg.Client): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `select id from transactions where actor_id not in ('@bank') and type in ('deposit', 'withdrawal', 'transfer', 'refund')`,
+  );
+  return rows.map(({ id }) => id).sort();
+}
+
+/** What the bank moved twice, which ops was told of: by transaction, as the bank's balance has it. */
+export async function secondSettlements(db: pg.Client): Promise<Record<string, bigint>> {
+  const { rows } = await db.query<{ id: string; reason: string; event: string }>(
+    `select transaction_id as id, reason, event from bank_inbox where status = 'needs_attention'`,
+  );
+  expect(rows.filter(({ reason }) => reason !== 'double_settlement')).toEqual([]);
+  const moved: Record<string, bigint> = {};
+  for (const { id, event } of rows) {
+    const { fact } = JSON.parse(event) as { fact: { reference: string; amountMinor: string } };
+    const amount = BigInt(fact.amountMinor);
+    moved[id] = (moved[id] ?? 0n) + (fact.reference.includes(':payout:') ? -amount : amount);
+  }
+  return moved;
+}
+
+export const OPEN = 'transactions where completed_at is null';
+/** What the bank told that nothing has been made of yet. */
+export const UNREAD = `bank_inbox where status = 'new'`;
+
+export async function countOf(db: pg.Client, what: string): Promise<bigint> {
+  return (await db.query<{ n: bigint }>(`select count(*) as n from ${what}`)).rows[0]!.n;
+}
