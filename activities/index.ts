@@ -10,6 +10,7 @@ import { creditActivities } from './credits';
 import { paymentActivities } from './payments';
 import type { Notifier } from '../notifications/deliver';
 import { notifyActivities } from './notify';
+import { reconcileActivities } from './reconcile';
 import { sweepActivities } from './sweep';
 import { transferActivities } from './transfers';
 
@@ -34,6 +35,7 @@ export function createActivities(deps: ActivityDeps) {
     ...creditActivities(deps),
     ...sweepActivities(deps),
     ...notifyActivities(deps),
+    ...reconcileActivities(deps),
   };
 }
 

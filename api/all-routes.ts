@@ -11,6 +11,7 @@ import { inboxRoutes } from './inbox';
 import { openApiRoute } from './openapi';
 import { payeeRoutes } from './payees';
 import { paymentRoutes } from './payments';
+import { reconciliationRoutes } from './reconciliations';
 import { refundRoutes } from './refunds';
 import type { Route } from './routes';
 import { sessionRoutes } from './sessions';
@@ -36,6 +37,7 @@ export function allRoutes(deps: ApiDeps): Route[] {
     ...adjustmentRoutes(deps),
     ...attentionRoutes(deps),
     ...inboxRoutes(deps),
+    ...reconciliationRoutes(deps),
     ...userRoutes(deps),
     ...sessionRoutes(deps),
     ...healthRoutes(deps),

@@ -22,6 +22,8 @@ export interface ApiDeps {
   approvalFrom: ReadonlyMap<string, bigint>;
   /** The page of a workflow in the Temporal Web UI, where that is configured. */
   workflowUrl: (workflowId: string) => string | null;
+  /** What is younger than this, a reconciliation with the bank leaves alone. */
+  reconcileYoungMs: number;
   /** Under which commands are hashed; it never rotates. */
   commandKey: string;
   /** For /readyz: each dependency by name; what throws isn't ready. */

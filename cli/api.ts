@@ -49,6 +49,7 @@ export async function runApi(config: Config): Promise<void> {
     rail,
     approvalFrom: config.approvalFrom,
     workflowUrl: workflowUrls(config.temporal),
+    reconcileYoungMs: config.reconcile.youngMs,
     commandKey: config.secrets.commandKey,
     checks: {
       ...Object.fromEntries(shards.all.map((shard) => [`shard_${shard.number}`, () => shard.check()])),

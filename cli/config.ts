@@ -46,6 +46,7 @@ export interface Config {
   /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
   approvalFrom: ReadonlyMap<string, bigint>;
   sweep: { everyMs: number; youngMs: number };
+  reconcile: { everyMs: number; youngMs: number };
   notify: NotifyConfig;
   tokenTtlSeconds: number;
   logLevel: string;
@@ -82,6 +83,8 @@ const schema = z.object({
   HOLDFAST_GROUP_MAX_AGE_MS: milliseconds(600_000),
   HOLDFAST_SWEEP_EVERY_MS: milliseconds(30_000, 1_000), // Temporal's schedules count in seconds
   HOLDFAST_SWEEP_YOUNG_MS: milliseconds(15_000, 0),
+  HOLDFAST_RECONCILE_EVERY_MS: milliseconds(6 * HOUR_MS, 1_000),
+  HOLDFAST_RECONCILE_YOUNG_MS: milliseconds(300_000, 0),
   HOLDFAST_BANK_POLL_FIRST_MS: milliseconds(2_000),
   HOLDFAST_BANK_POLL_MAX_MS: milliseconds(300_000),
   HOLDFAST_BANK_SETTLE_WITHIN_MS: integer({
@@ -153,6 +156,10 @@ export function loadConfig(env: Env): Config {
       approvalWithinMs: settings.HOLDFAST_APPROVAL_WITHIN_MS,
     },
     approvalFrom: settings.HOLDFAST_APPROVAL_FROM,
+    reconcile: {
+      everyMs: settings.HOLDFAST_RECONCILE_EVERY_MS,
+      youngMs: settings.HOLDFAST_RECONCILE_YOUNG_MS,
+    },
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,

@@ -139,6 +139,20 @@ program
     await reset(process.env);
   });
 
+const books = program.command('books').summary('have the books prove themselves');
+
+books
+  .command('reconcile')
+  .summary('hold the books against themselves, each other, and the bank')
+  .description(
+    'Does here and now what a Schedule does every few hours: docs/reconciliation.md names what it finds, and what to do.\n' +
+      'Changes no money. Exits 0 when all of it could be done and nothing was found.',
+  )
+  .action(async () => {
+    const { reconcileBooks } = await import('./books.js');
+    process.exitCode = (await reconcileBooks(configuration(), console.log)) ? 0 : 1;
+  });
+
 program.addCommand(opsCommand(process.env, (code) => (process.exitCode = code)));
 
 function configuration(): Config {

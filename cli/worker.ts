@@ -9,7 +9,7 @@ import { openShards } from '../ledger/shards';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
-import { notifySchedule, sweepSchedule } from '../worker/schedules';
+import { notifySchedule, reconcileSchedule, sweepSchedule } from '../worker/schedules';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { openNotifier } from './notifier';
@@ -36,6 +36,7 @@ export async function runWorker(config: Config): Promise<void> {
   const schedules = [
     sweepSchedule(config.sweep.everyMs, sweepInput),
     notifySchedule(config.notify.everyMs, { shards: shards.count }),
+    reconcileSchedule(config.reconcile.everyMs, { shards: shards.count, youngMs: config.reconcile.youngMs }),
   ];
   await ensureTemporal(temporal, schedules);
   const stopEnsuring = keepEnsuring(temporal, schedules, log);

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { currencyCodes } from './currencies';
 import { USERNAME } from './ids';
+import { RECONCILIATION_SCOPES, RECONCILIATION_STATUSES } from './reconciliation';
 import { ROLES, TRANSACTION_STATUSES, TRANSACTION_TYPES, WALLET_STATUSES } from './statuses';
 
 const timestamp = z.iso.datetime().meta({ description: 'UTC, ISO 8601', example: '2026-01-31T09:30:00.000Z' });
@@ -299,6 +300,43 @@ export const inboxItem = z
   .meta({ id: 'InboxItem' });
 export const inboxList = z.strictObject({ data: z.array(inboxItem), nextCursor }).meta({ id: 'InboxList' });
 export const inboxResolution = z.strictObject({ note }).meta({ id: 'InboxResolution' });
+export const reconciliationsQuery = z.strictObject({
+  cursor: page.cursor,
+  limit: page.limit,
+  order: z.enum(['oldest', 'newest']).default('newest'),
+});
+const reconciliationFields = {
+  id: z.string().meta({ example: 'rc_0_crossings-6f1c2d0e-0000-4000-8000-000000000000' }),
+  run: z.string().meta({ description: 'The parts that were started together have the same' }),
+  shard: z.number().int(),
+  scope: z.enum(RECONCILIATION_SCOPES).meta({
+    description:
+      'books: a shard’s own; crossings: the transfers between the shards; bank: its statement and our entries',
+  }),
+  status: z.enum(RECONCILIATION_STATUSES),
+  checked: z.number().int().meta({ description: 'How many entries, transfers and lines were looked at' }),
+  error: z.string().nullable().meta({ description: 'Why it failed' }),
+  startedAt: timestamp,
+  endedAt: timestamp.nullable(),
+};
+const finding = z
+  .strictObject({
+    kind: z.string().meta({ description: 'What is wrong: see docs/reconciliation.md', example: 'credit_without_hold' }),
+    subject: z.string().meta({ description: 'Which block, transaction, account or reference of the bank' }),
+    detail: z.string(),
+  })
+  .meta({ id: 'ReconciliationFinding' });
+export const reconciliation = z
+  .strictObject({ ...reconciliationFields, findings: z.array(finding) })
+  .meta({ id: 'Reconciliation' });
+export const reconciliationItem = z
+  .strictObject({ ...reconciliationFields, findings: z.number().int().meta({ description: 'How many' }) })
+  .meta({ id: 'ReconciliationItem' });
+export const reconciliationList = z
+  .strictObject({ data: z.array(reconciliationItem), nextCursor })
+  .meta({ id: 'ReconciliationList' });
+export const reconciliationStart = z.strictObject({ run: z.string() }).meta({ id: 'ReconciliationStart' });
+
 export const webhookReceipt = z.strictObject({ received: z.number().int() }).meta({ id: 'WebhookReceipt' });
 
 export const problem = z
@@ -342,6 +380,7 @@ export type TransactionWithTimelineView = z.infer<typeof transactionWithTimeline
 export type EntryView = z.infer<typeof entry>;
 export type BankAccountView = z.infer<typeof bankAccount>;
 export type AttentionItemView = z.infer<typeof attentionItem>;
+export type ReconciliationItemView = z.infer<typeof reconciliationItem>;
 export type InboxItemView = z.infer<typeof inboxItem>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;

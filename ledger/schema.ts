@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { ReconciliationScope, ReconciliationStatus } from '../contracts/reconciliation';
 import type {
   DecisionKind,
   ResolvedAs,
@@ -147,4 +148,24 @@ export interface Database {
     created_at: Generated<Date>;
   };
   cursors: { name: string; block: bigint };
+  reconciliations: {
+    id: string;
+    run: string;
+    scope: ReconciliationScope;
+    status: Generated<ReconciliationStatus>;
+    checked: Generated<bigint>;
+    error: string | null;
+    started_at: Generated<Date>;
+    ended_at: Date | null;
+  };
+  reconciliation_findings: { reconciliation_id: string; kind: string; subject: string; detail: string };
+  bank_statement_lines: {
+    settlement_id: string;
+    kind: 'collection' | 'payout' | 'return' | 'credit';
+    reference: string | null;
+    transaction_id: string | null;
+    amount: bigint;
+    currency: string;
+    at: Date;
+  };
 }

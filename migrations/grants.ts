@@ -10,6 +10,7 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
     ['select', 'shard_identity, kysely_migration'],
     ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events, decisions'],
     ['select, insert', 'bank_accounts, virtual_accounts, bank_requests, bank_inbox, notifications, cursors'],
+    ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines'],
     ['select, update', 'chain_head'],
     // Of what was asked for, nothing changes afterwards; only how it stands.
     ['update (status, reason, owner_workflow, completed_at, final_block, refunded)', 'transactions'],
@@ -21,6 +22,7 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
     ['update (status, reason, done_at, done_by, note_sealed)', 'bank_inbox'],
     ['update (status, attempts, next_at, last_error)', 'notifications'],
     ['update (block)', 'cursors'],
+    ['update (status, checked, error, ended_at)', 'reconciliations'],
   ];
   await sql`grant usage on schema public to ${role}`.execute(db);
   for (const [rights, tables] of grants) {

@@ -4,12 +4,14 @@ import { grantToApplication } from './grants';
 import * as books from './0001-books';
 import * as bank from './0002-bank';
 import * as shards from './0003-shards';
+import * as reconciliation from './0004-reconciliation';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
   '0001-books': books,
   '0002-bank': bank,
   '0003-shards': shards,
+  '0004-reconciliation': reconciliation,
 };
 
 export const LATEST_MIGRATION = Object.keys(migrations).sort().at(-1)!;

@@ -15,6 +15,7 @@ import {
   type PaymentSettings,
 } from '../contracts/payments';
 import { retrySignal, TASK_QUEUE, transferWorkflowId } from '../contracts/transfers';
+import { RECONCILE_WORKFLOW_TYPE, reconcileWorkflowId, type ReconcileInput } from '../contracts/reconciliation';
 import type { Logger } from '../ledger/log';
 import { paymentStartOptions, type StartedPayment } from '../workflows/start-options';
 import { withDeadline } from './deadline';
@@ -124,6 +125,18 @@ export class Owners {
       await this.client.workflow.start(paymentWorkflowTypes.bankAccount, options);
       const handle = this.client.workflow.getHandle(workflowId);
       await withDeadline(this.client.connection, forMs, () => handle.result()).catch(() => undefined);
+    });
+  }
+
+  /** False when Temporal did not answer: it may have started all the same, and asking again does no harm. */
+  reconcile(input: ReconcileInput & { run: string }): Promise<boolean> {
+    return this.quietly('start', input.run, async () => {
+      await this.client.workflow.start(RECONCILE_WORKFLOW_TYPE, {
+        workflowId: reconcileWorkflowId(input.run),
+        taskQueue: TASK_QUEUE,
+        args: [input],
+        staticSummary: 'Reconciliation, asked for by a person',
+      });
     });
   }
 

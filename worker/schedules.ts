@@ -1,4 +1,5 @@
 import { NOTIFY_SCHEDULE_ID, NOTIFY_WORKFLOW_TYPE, type NotifyInput } from '../contracts/notifications';
+import { RECONCILE_SCHEDULE_ID, RECONCILE_WORKFLOW_TYPE, type ReconcileInput } from '../contracts/reconciliation';
 import { SWEEP_SCHEDULE_ID, workflowTypes, type SweepInput } from '../contracts/transfers';
 
 /** A workflow that Temporal starts every so often, unless the one before still runs. */
@@ -27,5 +28,15 @@ export function notifySchedule(everyMs: number, input: NotifyInput): Recurring {
     everyMs,
     input,
     summary: 'Tell people what happened',
+  };
+}
+
+export function reconcileSchedule(everyMs: number, input: ReconcileInput): Recurring {
+  return {
+    scheduleId: RECONCILE_SCHEDULE_ID,
+    workflowType: RECONCILE_WORKFLOW_TYPE,
+    everyMs,
+    input,
+    summary: 'Hold the books against themselves, each other, and the bank',
   };
 }

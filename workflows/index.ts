@@ -8,3 +8,4 @@ export { credit } from './credit';
 export { bankAccount } from './bank-account';
 export { sweep } from './sweep';
 export { notify } from './notify';
+export { reconcile } from './reconcile';

@@ -82,6 +82,7 @@ export class TestApi {
       rail: createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [WEBHOOK_SECRET] }),
       approvalFrom: new Map([['SGD', 10_000_00n]]),
       workflowUrl: (workflowId) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
+      reconcileYoungMs: 0,
       commandKey: 'a key for the hashes of commands in tests',
       checks: { 'postgres shard 0': () => shards.shard(0).check() },
       isStopping: () => false,

@@ -18,7 +18,7 @@ import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
-import { notifySchedule, sweepSchedule } from '../../worker/schedules';
+import { notifySchedule, reconcileSchedule, sweepSchedule } from '../../worker/schedules';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneShards, type TestDatabase } from './database';
@@ -86,7 +86,7 @@ export class TestHoldfast {
     private readonly rail: Rail,
     readonly owners: Owners,
     readonly notifier: Notifier,
-    private readonly databases: TestDatabase[],
+    readonly databases: TestDatabase[],
   ) {}
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
@@ -190,7 +190,12 @@ export class TestHoldfast {
   /** Too slow to meet by chance: a test runs what it wants to see. */
   schedules() {
     const { everyMs, input } = this.sweepSettings();
-    return [sweepSchedule(everyMs, input), notifySchedule(everyMs, { shards: 1 })];
+    const { count: shards } = this.shards;
+    return [
+      sweepSchedule(everyMs, input),
+      notifySchedule(everyMs, { shards: 1 }),
+      reconcileSchedule(everyMs, { shards, youngMs: 0 }),
+    ];
   }
 
   get database(): TestDatabase {
