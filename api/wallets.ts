@@ -4,6 +4,7 @@ import { parseWalletName, walletName } from '../contracts/ids';
 import { formatAmount } from '../contracts/money';
 import type { WalletStatus } from '../contracts/statuses';
 import type { Outcome } from '../ledger/commands';
+import { balanceAt } from '../ledger/past';
 import { openAccount } from '../users/accounts';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
@@ -127,6 +128,34 @@ export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
       async handler({ req, res }) {
         const caller = requireCaller(req);
         sendJson(res, 200, walletView(caller, await findOwn(caller, req.params['walletId'])));
+      },
+    }),
+    route({
+      id: 'getBalance',
+      method: 'get',
+      path: '/v1/wallets/:walletId/balance',
+      tag: 'Wallets',
+      summary: 'What one of my wallets holds, or held at any past moment',
+      description: 'All that was in the wallet, what was reserved in it included.',
+      auth: ['customer'],
+      pathParameters: walletIdParameter,
+      query: schemas.balanceQuery,
+      answers: { 200: { description: 'The balance', schema: schemas.balance } },
+      problems: ['not_found'],
+      async handler({ req, res, query }) {
+        const caller = requireCaller(req);
+        const now = new Date();
+        const at = query.at === undefined ? now : new Date(query.at);
+        if (at > now) throw invalidRequest([{ field: 'query at', message: 'is not in the past' }]);
+        const row = await findOwn(caller, req.params['walletId']);
+        const minor = query.at === undefined ? row.balance : await balanceAt(shardOf(caller).db, row.id, at);
+        const { currency } = row;
+        sendJson(res, 200, {
+          wallet: walletName({ username: caller.username, currency }),
+          currency,
+          balance: formatAmount(minor, currency),
+          at: at.toISOString(),
+        } satisfies schemas.BalanceView);
       },
     }),
     route({

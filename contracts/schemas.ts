@@ -300,6 +300,20 @@ export const inboxItem = z
   .meta({ id: 'InboxItem' });
 export const inboxList = z.strictObject({ data: z.array(inboxItem), nextCursor }).meta({ id: 'InboxList' });
 export const inboxResolution = z.strictObject({ note }).meta({ id: 'InboxResolution' });
+export const balanceQuery = z.strictObject({
+  at: timestamp
+    .optional()
+    .meta({ description: 'A past moment, UTC; left out: now', example: '2026-01-31T09:30:00.000Z' }),
+});
+export const balance = z
+  .strictObject({
+    wallet: shownWallet,
+    currency: z.string(),
+    balance: z.string().meta({ description: 'Decimal string', example: '12.50' }),
+    at: timestamp,
+  })
+  .meta({ id: 'Balance' });
+
 export const reconciliationsQuery = z.strictObject({
   cursor: page.cursor,
   limit: page.limit,
@@ -381,6 +395,7 @@ export type EntryView = z.infer<typeof entry>;
 export type BankAccountView = z.infer<typeof bankAccount>;
 export type AttentionItemView = z.infer<typeof attentionItem>;
 export type ReconciliationItemView = z.infer<typeof reconciliationItem>;
+export type BalanceView = z.infer<typeof balance>;
 export type InboxItemView = z.infer<typeof inboxItem>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;

@@ -66,6 +66,7 @@ const rows: Record<string, Row> = {
   openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, stranger: 'only the caller’s own' },
   listWallets: { path: '/v1/wallets', stranger: 'only the caller’s own' },
   getWallet: { path: '/v1/wallets/victim.SGD', stranger: 404 },
+  getBalance: { path: '/v1/wallets/victim.SGD/balance', stranger: 404 },
   closeWallet: { path: '/v1/wallets/victim.SGD', stranger: 404 },
   getPayee: { path: '/v1/payees/victim.SGD', stranger: 'masked' },
   createUser: { path: '/v1/users', request: { body: {} }, stranger: 'public' },
