@@ -1,5 +1,6 @@
 import { adjustmentRoutes } from './adjustments';
 import { attentionRoutes } from './attention';
+import { auditRoutes } from './audit';
 import { bankAccountRoutes } from './bank-accounts';
 import { bankWebhookRoutes } from './bank-webhooks';
 import { decisionRoutes } from './decisions';
@@ -15,6 +16,7 @@ import { reconciliationRoutes } from './reconciliations';
 import { refundRoutes } from './refunds';
 import type { Route } from './routes';
 import { sessionRoutes } from './sessions';
+import { staffRoutes } from './staff';
 import { transactionRoutes } from './transactions';
 import { transferRoutes } from './transfers';
 import { userRoutes } from './users';
@@ -38,6 +40,8 @@ export function allRoutes(deps: ApiDeps): Route[] {
     ...attentionRoutes(deps),
     ...inboxRoutes(deps),
     ...reconciliationRoutes(deps),
+    ...auditRoutes(deps),
+    ...staffRoutes(deps),
     ...userRoutes(deps),
     ...sessionRoutes(deps),
     ...healthRoutes(deps),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { shardOfId } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
 import { BankAccounts, type BankAccount } from '../payments/bank-accounts';
+import { actingBy } from './acting';
 import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
@@ -37,7 +38,7 @@ export function bankAccountRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
       problems: ['not_found'],
       async handler({ req, res, body }) {
         const { userId } = requireCaller(req);
-        const added = await accounts.add(userId, body);
+        const added = await accounts.add(userId, body, actingBy(req, deps.sealer));
         if (!added) throw new Problem('not_found');
         const { account, created } = added;
         if (account.status === 'unverified') await deps.owners.checkBankAccount(account.id, CHECK_WAIT_MS);

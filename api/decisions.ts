@@ -9,6 +9,7 @@ import type { Outcome } from '../ledger/commands';
 import { decisionId } from '../ledger/identity';
 import { findTransaction, type FoundTransaction } from '../ledger/queries';
 import type { Shard } from '../ledger/shards';
+import { actingBy } from './acting';
 import { OPERATORS, operatorRole, requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { startedPayment } from './payment-answers';
@@ -147,7 +148,7 @@ async function write(deps: ApiDeps, req: Request, { shard, row }: About, said: S
     id: decisionId(row.id, caller.userId, kind, optionalIdempotencyKey(req)),
     transactionId: row.id,
     decision: kind,
-    actorId: caller.userId,
+    ...actingBy(req, deps.sealer),
     role: operatorRole(caller) ?? 'customer',
     ...(note !== undefined && { noteSealed: deps.sealer.seal(note) }),
     ...(outcome !== undefined && { outcome }),

@@ -8,7 +8,8 @@ import type { Shard } from '../ledger/shards';
 import { parseEvent } from '../payments/events';
 import { inboxInAttention, putAway, type InboxRow } from '../payments/inbox';
 import { onEveryShard, pageOfAllShards } from './all-shards';
-import { OPERATORS, requireCaller, STAFF } from './auth';
+import { actingBy } from './acting';
+import { OPERATORS, STAFF } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
@@ -54,8 +55,9 @@ export function inboxRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       async handler({ req, res, body }) {
         const eventId = String(req.params['eventId']);
         if (eventId.includes('\u0000')) throw new Problem('not_found');
-        const resolved = { eventId, by: requireCaller(req).userId, noteSealed: sealer.seal(body.note) };
-        const found = await onEveryShard(shards, ({ db }) => putAway(db, resolved));
+        const resolved = { eventId, noteSealed: sealer.seal(body.note) };
+        const by = actingBy(req, sealer);
+        const found = await onEveryShard(shards, (shard) => putAway(shard, resolved, by));
         if (!found.includes(true)) throw new Problem('not_found');
         sendNothing(res);
       },

@@ -21,6 +21,7 @@ import {
   type AskedPayment,
 } from './payment-answers';
 import { Problem } from './problems';
+import { shownStatus } from './wallets';
 import { route, type Route } from './routes';
 import { requireIdempotencyKey } from './validate';
 
@@ -119,8 +120,12 @@ function refuseBankAccount(bankAccount: BankAccount | undefined): void {
 }
 
 async function statusOf({ db }: Shard, { accountId }: NamedAccount) {
-  const row = await db.selectFrom('accounts').select('status').where('id', '=', accountId).executeTakeFirstOrThrow();
-  return row.status;
+  const row = await db
+    .selectFrom('accounts')
+    .select(['status', 'owner_frozen'])
+    .where('id', '=', accountId)
+    .executeTakeFirstOrThrow();
+  return shownStatus(row);
 }
 
 function askedPayment(of: {

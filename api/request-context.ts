@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
+import type { Role } from '../contracts/statuses';
 import type { Caller } from './auth';
 import type { Problem } from './problems';
 
@@ -11,6 +12,8 @@ export interface RequestContext {
   /** The route's pattern, never the address itself: addresses name users. */
   route: string | undefined;
   caller: Caller | undefined;
+  /** In which the caller was let in. */
+  role: Role | undefined;
   problem: Problem | undefined;
   /** The transaction it asked for: the thread from a client's request to its workflow. */
   transactionId: string | undefined;
@@ -34,6 +37,7 @@ export function requestContext(log: Logger, headers: readonly (readonly [string,
       startedAt: performance.now(),
       route: undefined,
       caller: undefined,
+      role: undefined,
       problem: undefined,
       transactionId: undefined,
     };

@@ -71,7 +71,7 @@ export function serve(row: Route, deps: { tokens: Tokens; isStopping: () => bool
     if (changesSomething && deps.isStopping()) {
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
-    if (row.auth !== 'public') requireRole(authenticate(deps.tokens, req), row.auth);
+    if (row.auth !== 'public') req.context.role = requireRole(authenticate(deps.tokens, req), row.auth);
     const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;
     let body: unknown;
     if (row.body) {

@@ -21,12 +21,13 @@ export function sessionRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'tokens'
       auth: 'public',
       body: schemas.credentials,
       answers: { 201: { description: 'A session', schema: schemas.session } },
-      problems: ['invalid_credentials', 'overloaded'],
+      problems: ['invalid_credentials', 'user_frozen', 'overloaded'],
       async handler({ res, body }) {
         const username = body.username.toLowerCase();
         const user = USERNAME.test(username) ? await users.byUsername(username) : undefined;
         const matches = await checkPassword(body.password, user?.passwordHash);
         if (!user || !matches) throw new Problem('invalid_credentials');
+        if (user.status === 'frozen') throw new Problem('user_frozen');
         const { accessToken, expiresAt } = deps.tokens.issue({ userId: user.id, username, roles: user.roles });
         sendJson(res, 201, { accessToken, expiresAt: expiresAt.toISOString() });
       },

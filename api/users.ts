@@ -2,6 +2,7 @@ import * as schemas from '../contracts/schemas';
 import { ROLES } from '../contracts/statuses';
 import { checkPassword, hashPassword } from '../users/passwords';
 import { Users, type User } from '../users/store';
+import { actingBy, traceOf } from './acting';
 import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
@@ -23,9 +24,9 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
       body: schemas.newUser,
       answers: { 201: { description: 'The new user', schema: schemas.user } },
       problems: ['username_taken', 'overloaded'],
-      async handler({ res, body: { password, ...facts } }) {
+      async handler({ req, res, body: { password, ...facts } }) {
         const passwordHash = await hashPassword(password);
-        const user = await users.create({ ...facts, passwordHash, roles: ['customer'] });
+        const user = await users.create({ ...facts, passwordHash, roles: ['customer'] }, traceOf(req, deps.sealer));
         if (!user) throw new Problem('username_taken');
         sendJson(res, 201, userView(user));
       },
@@ -60,7 +61,8 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
         const user = await users.byId(requireCaller(req).userId);
         if (!user) throw new Problem('not_found');
         if (!(await checkPassword(body.currentPassword, user.passwordHash))) throw new Problem('invalid_credentials');
-        const changed = await users.changePassword(user.id, user.passwordHash, await hashPassword(body.newPassword));
+        const hashes = { fromHash: user.passwordHash, toHash: await hashPassword(body.newPassword) };
+        const changed = await users.changePassword(user.id, hashes, actingBy(req, deps.sealer));
         if (!changed) throw new Problem('invalid_credentials', { detail: 'The password was changed meanwhile.' });
         sendNothing(res);
       },

@@ -125,7 +125,8 @@ function opened(sealed: string | null, sealer: Opener): string | null {
 const SHOWN_TO_ALL = new Set(['reason', 'step']);
 
 function readableDetail(detail: string, forStaff: boolean): string | null {
-  const facts = Object.entries(JSON.parse(detail) as Record<string, unknown>);
+  const { by, ...rest } = JSON.parse(detail) as { by?: { actor?: string; role?: string } };
+  const facts = Object.entries<unknown>({ ...rest, ...(by && { actor: by.actor, role: by.role }) });
   const parts = facts
     .filter(([key]) => forStaff || SHOWN_TO_ALL.has(key))
     .map(([key, value]) => (key === 'reason' ? readableReason(String(value)) : `${key}: ${String(value)}`));

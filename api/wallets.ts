@@ -1,3 +1,4 @@
+import type { Request } from 'express';
 import { z } from 'zod';
 import * as schemas from '../contracts/schemas';
 import { parseWalletName, walletName } from '../contracts/ids';
@@ -6,6 +7,7 @@ import type { WalletStatus } from '../contracts/statuses';
 import type { Outcome } from '../ledger/commands';
 import { balanceAt } from '../ledger/past';
 import { openAccount } from '../users/accounts';
+import { actingBy } from './acting';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
@@ -19,9 +21,10 @@ interface AccountRow {
   status: WalletStatus;
   balance: bigint;
   held: bigint;
+  owner_frozen: boolean;
   created_at: Date;
 }
-const SHOWN = ['id', 'currency', 'status', 'balance', 'held', 'created_at'] as const;
+const SHOWN = ['id', 'currency', 'status', 'balance', 'held', 'owner_frozen', 'created_at'] as const;
 
 export const walletIdParameter = {
   walletId: {
@@ -30,7 +33,7 @@ export const walletIdParameter = {
   },
 };
 
-export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
+export function walletRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
   const shardOf = (caller: Caller) => shards.forId(caller.userId)!;
 
   /** The caller's own wallet; anybody else's is as unknown as one that doesn't exist. */
@@ -49,8 +52,15 @@ export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
     return row;
   }
 
-  async function changeStatus(caller: Caller, kind: 'close' | 'reopen', accountId: string): Promise<void> {
-    const [outcome] = await shardOf(caller).poster.post([{ kind, accountId, actorId: caller.userId }]);
+  async function isFrozenUser(caller: Caller): Promise<boolean> {
+    const { db } = shardOf(caller);
+    const user = await db.selectFrom('users').select('status').where('id', '=', caller.userId).executeTakeFirst();
+    return user?.status === 'frozen';
+  }
+
+  async function changeStatus(req: Request, kind: 'close' | 'reopen', accountId: string): Promise<void> {
+    const { poster } = shardOf(requireCaller(req));
+    const [outcome] = await poster.post([{ kind, accountId, ...actingBy(req, sealer) }]);
     if (outcome?.kind !== 'wallet') throw refusalOf(outcome);
   }
 
@@ -72,14 +82,15 @@ export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
           headers: { Location: 'Its address' },
         },
       },
-      problems: ['not_found'],
+      problems: ['not_found', 'user_frozen', 'wallet_frozen'],
       async handler({ req, res, body: { currency } }) {
         const caller = requireCaller(req);
-        const { created } = await openAccount(shardOf(caller), caller.userId, currency);
+        if (await isFrozenUser(caller)) throw new Problem('user_frozen');
+        const { created } = await openAccount(shardOf(caller), caller.userId, currency, actingBy(req, sealer));
         const name = walletName({ username: caller.username, currency });
         let row = await findOwn(caller, name);
         if (row.status === 'closed') {
-          await changeStatus(caller, 'reopen', row.id);
+          await changeStatus(req, 'reopen', row.id);
           row = await findOwn(caller, name);
         }
         res.setHeader('Location', `/v1/wallets/${name}`);
@@ -172,7 +183,7 @@ export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
       async handler({ req, res }) {
         const caller = requireCaller(req);
         const row = await findOwn(caller, req.params['walletId']);
-        await changeStatus(caller, 'close', row.id);
+        await changeStatus(req, 'close', row.id);
         sendNothing(res);
       },
     }),
@@ -180,16 +191,21 @@ export function walletRoutes({ shards }: Pick<ApiDeps, 'shards'>): Route[] {
 }
 
 function walletView(caller: Caller, row: AccountRow): schemas.WalletView {
-  const { currency, status } = row;
+  const { currency } = row;
   return {
     id: walletName({ username: caller.username, currency }),
     currency,
-    status,
+    status: shownStatus(row),
     balance: formatAmount(row.balance, currency),
     held: formatAmount(row.held, currency),
     available: formatAmount(row.balance - row.held, currency),
     createdAt: row.created_at.toISOString(),
   };
+}
+
+/** With its owner, every wallet that is open is frozen. */
+export function shownStatus({ status, owner_frozen: ownerFrozen }: Pick<AccountRow, 'status' | 'owner_frozen'>) {
+  return ownerFrozen && status === 'open' ? 'frozen' : status;
 }
 
 function refusalOf(outcome: Outcome | undefined): Error {

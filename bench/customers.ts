@@ -48,11 +48,8 @@ export async function makeCustomers(url: string, config: Config, count = 50): Pr
         .where('owner_id', '=', user.id)
         .executeTakeFirstOrThrow();
       const { accessToken: token } = tokens.issue({ userId: user.id, username, roles: user.roles });
-      const added = await bankAccounts.add(user.id, {
-        holder: facts.name,
-        number: String(10_000_100 + number),
-        bankCode: 'BENCSGSG',
-      });
+      const details = { holder: facts.name, number: String(10_000_100 + number), bankCode: 'BENCSGSG' };
+      const added = await bankAccounts.add(user.id, details, { actorId: user.id });
       const bankAccount = added!.account.id;
       await shard.db.updateTable('bank_accounts').set({ status: 'verified' }).where('id', '=', bankAccount).execute();
       customers.push({ wallet: `${username}.${CURRENCY}`, token, bankAccount, accountId });

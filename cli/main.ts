@@ -120,6 +120,17 @@ program
   });
 
 program
+  .command('roles')
+  .summary('say what a user may do: how the first admin comes to be')
+  .description('All the roles of the user from now on. Afterwards, admins do it with PUT /v1/ops/users/<name>/roles.')
+  .argument('<username>')
+  .argument('<roles...>', 'customer, ops, auditor, admin')
+  .action(async (username: string, roles: string[]) => {
+    const { setRoles } = await import('./roles.js');
+    await setRoles(configuration(), username, roles);
+  });
+
+program
   .command('doctor')
   .summary('check everything Holdfast needs, and say what to do')
   .description('Checks Node, settings, Postgres, migrations, Temporal, search attributes and ports. Changes nothing.')

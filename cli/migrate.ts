@@ -1,6 +1,7 @@
 import pg from 'pg';
-import { LATEST_MIGRATION, migrateShard, pendingMigrations } from '../migrations';
+import { LATEST_MIGRATION, migrateShard, MIGRATIONS, pendingMigrations } from '../migrations';
 import type { Config } from './config';
+import { recordSetup } from './record-setup';
 import { UserError } from './user-error';
 
 /** How a database stands to this code's migrations. */
@@ -44,6 +45,7 @@ export async function migrate(config: Pick<Config, 'shards'>, say: (line: string
     }
     const appRole = decodeURIComponent(new URL(url).username);
     const { applied } = await migrateShard({ ownerUrl, appRole, shard, shardCount: shards.length });
+    await recordSetup({ shard, shardCount: shards.length, url, migrations: [...MIGRATIONS] });
     if (applied.length > 0) say(`Migrated shard ${shard}: ${applied.join(', ')}`);
   }
 }

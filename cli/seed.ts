@@ -1,6 +1,7 @@
 import type { Role } from '../contracts/statuses';
 import { systemAccountId, type AccountId } from '../contracts/ids';
 import { createTokens } from '../api/tokens';
+import { SYSTEM } from '../ledger/by';
 import { commandHash, transactionId } from '../ledger/identity';
 import { createSealer } from '../ledger/seal';
 import { openShards, type Shards } from '../ledger/shards';
@@ -40,7 +41,8 @@ export async function seed(config: SeedConfig): Promise<void> {
   await withDemo(config, async (shards, users) => {
     for (const demo of DEMO_USERS) {
       const user = await ensureUser(users, demo);
-      for (const currency of demo.currencies) await openAccount(shards.forUsername(user.username), user.id, currency);
+      for (const currency of demo.currencies)
+        await openAccount(shards.forUsername(user.username), user.id, currency, SYSTEM);
       if (demo.username === 'house') await openTheBooks(config, shards, user);
     }
   });
@@ -84,7 +86,7 @@ async function ensureUser(users: Users, { username, name, role }: DemoUser): Pro
   if (existing) return existing;
   const passwordHash = await hashPassword(demoPassword(username));
   const facts = { username, name, email: `${username}@example.com`, passwordHash, roles: [role] };
-  const user = (await users.create(facts)) ?? (await users.byUsername(username));
+  const user = (await users.create(facts, SYSTEM)) ?? (await users.byUsername(username));
   if (!user) throw new Error(`The demo user ${username} was neither made nor found`);
   return user;
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { currencyCodes } from './currencies';
 import { USERNAME } from './ids';
 import { RECONCILIATION_SCOPES, RECONCILIATION_STATUSES } from './reconciliation';
-import { ROLES, TRANSACTION_STATUSES, TRANSACTION_TYPES, WALLET_STATUSES } from './statuses';
+import { ROLES, TRANSACTION_STATUSES, TRANSACTION_TYPES, USER_STATUSES, WALLET_STATUSES } from './statuses';
 
 const timestamp = z.iso.datetime().meta({ description: 'UTC, ISO 8601', example: '2026-01-31T09:30:00.000Z' });
 const walletId = z
@@ -351,6 +351,49 @@ export const reconciliationList = z
   .meta({ id: 'ReconciliationList' });
 export const reconciliationStart = z.strictObject({ run: z.string() }).meta({ id: 'ReconciliationStart' });
 
+export const freezeRequest = z
+  .strictObject({ reason: note.meta({ description: 'Why, for the audit; kept sealed' }) })
+  .meta({ id: 'FreezeRequest' });
+export const walletStatus = z
+  .strictObject({ id: shownWallet, status: z.enum(WALLET_STATUSES) })
+  .meta({ id: 'WalletStatus' });
+export const rolesChange = z
+  .strictObject({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) })
+  .meta({ id: 'RolesChange' });
+export const staffUser = z
+  .strictObject({
+    id: z.string(),
+    username: z.string(),
+    roles: z.array(z.enum(ROLES)),
+    status: z.enum(USER_STATUSES),
+    createdAt: timestamp,
+  })
+  .meta({ id: 'StaffUser', description: 'What staff needs to know of a user: nothing personal but the name' });
+
+const whoOrWhat = (description: string) => text(300).min(1).optional().meta({ description });
+export const auditQuery = z.strictObject({
+  ...page,
+  order: z.enum(['oldest', 'newest']).default('newest').meta({ description: 'Which come first' }),
+  actor: whoOrWhat('Who did it: a username, or an id'),
+  subject: whoOrWhat('What it was done to: a username, a wallet such as yunus.SGD, or an id'),
+  kind: text(100).min(1).optional().meta({ description: 'Such as user_frozen' }),
+});
+export const auditItem = z
+  .strictObject({
+    id: z.string().meta({ description: 'Its place: shard, block and index', example: 'ev_0_17_0' }),
+    at: timestamp,
+    actor: z.string().meta({ description: 'The id of who did it; `holdfast` is the system itself' }),
+    role: z.string().nullable(),
+    kind: z.string(),
+    subject: z.string(),
+    requestId: z.string().nullable(),
+    address: z.string().nullable().meta({ description: 'Where the request came from' }),
+    note: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()).meta({ description: 'What changed' }),
+  })
+  .meta({ id: 'AuditItem' });
+export const auditList = z.strictObject({ data: z.array(auditItem), nextCursor }).meta({ id: 'AuditList' });
+
 export const webhookReceipt = z.strictObject({ received: z.number().int() }).meta({ id: 'WebhookReceipt' });
 
 export const problem = z
@@ -397,6 +440,8 @@ export type AttentionItemView = z.infer<typeof attentionItem>;
 export type ReconciliationItemView = z.infer<typeof reconciliationItem>;
 export type BalanceView = z.infer<typeof balance>;
 export type InboxItemView = z.infer<typeof inboxItem>;
+export type StaffUserView = z.infer<typeof staffUser>;
+export type AuditItemView = z.infer<typeof auditItem>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;
 export type TransferRequest = z.infer<typeof transferRequest>;

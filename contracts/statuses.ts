@@ -27,6 +27,10 @@ export function isFinal(status: TransactionStatus): boolean {
 export const WALLET_STATUSES = ['open', 'frozen', 'closed'] as const;
 export type WalletStatus = (typeof WALLET_STATUSES)[number];
 
+/** A frozen user can't sign in or open a wallet, and each of their wallets counts as frozen. */
+export const USER_STATUSES = ['active', 'frozen'] as const;
+export type UserStatus = (typeof USER_STATUSES)[number];
+
 export const ROLES = ['customer', 'ops', 'auditor', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 

@@ -7,13 +7,16 @@ import {
   type TransactionType,
   type WalletStatus,
 } from '../contracts/statuses';
-import type { DecisionState, StepOutcome, TransactionFacts, TransactionOutcome } from './commands';
+import { toldBy, type By } from './by';
+import type { Command, DecisionState, StepOutcome, TransactionFacts, TransactionOutcome } from './commands';
 
 export interface Account {
   id: AccountId;
   kind: 'user' | 'system';
   currency: string;
   status: WalletStatus;
+  /** Staff froze whose it is, and so everything of theirs. */
+  ownerFrozen: boolean;
   balance: bigint;
   held: bigint;
   version: bigint;
@@ -83,6 +86,8 @@ export interface Books {
   holds: Iterable<Hold>;
   /** In the order they were made. */
   decisions: Iterable<DecisionRecord>;
+  /** Commands to change a row that found it changed already, or gone. */
+  unchanged?: ReadonlySet<Command>;
 }
 
 export interface NewTransaction {
@@ -122,6 +127,7 @@ export class Draft {
   private readonly holds = new Map<string, Hold>();
   private readonly holdsOf = new Map<TransactionId, Hold[]>();
   private readonly decisions: DecisionRecord[];
+  private readonly unchanged: ReadonlySet<Command>;
 
   constructor(
     books: Books,
@@ -133,6 +139,11 @@ export class Draft {
     for (const each of books.steps) this.steps.set(stepKey(each.transactionId, each.step), each.outcome);
     for (const hold of books.holds) this.keepHold({ ...hold });
     this.decisions = [...books.decisions];
+    this.unchanged = books.unchanged ?? new Set();
+  }
+
+  isUnchanged(command: Command): boolean {
+    return this.unchanged.has(command);
   }
 
   account(id: AccountId): Account | undefined {
@@ -217,10 +228,10 @@ export class Draft {
     this.note(original.id, 'refunded', { by, amountMinor: amountMinor.toString() });
   }
 
-  setAccountStatus(account: Account, status: WalletStatus, actorId: string): void {
+  setAccountStatus(account: Account, status: WalletStatus, by: By & { noteSealed?: string }): void {
     account.status = status;
     this.changedAccounts.set(account.id, account);
-    this.note(account.id, status, { actor: actorId });
+    this.note(account.id, status, { ...toldBy(by), ...(by.noteSealed !== undefined && { note: by.noteSealed }) });
   }
 
   /** Two entries that cancel out: the only way money moves. */
@@ -254,11 +265,11 @@ export class Draft {
     this.newSteps.push({ transactionId, step, outcome });
   }
 
-  addDecision(decision: DecisionRecord): void {
+  addDecision(decision: DecisionRecord, by: By): void {
     this.decisions.push(decision);
     this.newDecisions.push(decision);
     const { kind, detail } = eventOfDecision(decision);
-    this.note(decision.transactionId, kind, detail);
+    this.note(decision.transactionId, kind, { ...detail, ...toldBy(by) });
   }
 
   note(subjectId: string, kind: string, detail: object = {}): void {
@@ -296,6 +307,10 @@ export class Draft {
   }
 }
 
+export function isFrozen({ status, ownerFrozen }: Pick<Account, 'status' | 'ownerFrozen'>): boolean {
+  return status === 'frozen' || ownerFrozen;
+}
+
 /** What the books answer about a transaction, as it now stands. */
 export function outcomeOf(record: TransactionRecord, replayed: boolean): TransactionOutcome {
   return {
@@ -324,6 +339,6 @@ export function eventOfDecision(decision: Omit<DecisionRecord, 'noteSealed' | 't
   const { id, kind, actorId, role, outcome, state } = decision;
   return {
     kind: state === 'proposed' ? PROPOSED : DECISION_EVENTS[kind],
-    detail: { id, kind, actor: actorId, role, ...(outcome !== null && { outcome }) },
+    detail: { ...toldBy({ actorId, role }), id, kind, ...(outcome !== null && { outcome }) },
   };
 }

@@ -1,4 +1,5 @@
 import type { AccountId, TransactionId, UserId } from '../contracts/ids';
+import type { By } from './by';
 import type { DecisionKind, ResolvedAs, TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
 
 /** What a transaction is, fixed when it is first written down. */
@@ -73,15 +74,32 @@ export type Command =
   /** Forbid a step for ever, unless it is done already. */
   | { kind: 'tombstone'; transactionId: TransactionId; step: string }
   | DecisionCommand
-  | { kind: 'freeze' | 'unfreeze' | 'close' | 'reopen'; accountId: AccountId; actorId: UserId };
+  | ({ kind: 'freeze' | 'unfreeze' | 'close' | 'reopen'; accountId: AccountId; noteSealed?: string } & By)
+  | RecordCommand;
+
+/** Change a row that isn't the books' own, and tell of it in the chain, both or neither. */
+export interface RecordCommand extends By {
+  kind: 'record';
+  subjectId: string;
+  event: string;
+  /** What changed; nothing personal or secret in the clear. */
+  detail?: object;
+  change: RowChange;
+}
+
+/** A statement whose rows are what it changed: when there are none, nothing is told. */
+export interface RowChange {
+  name: string;
+  text: string;
+  values: unknown[];
+}
 
 /** What a person says of a transaction. Its id is the person's own: the same one again is the same decision. */
-export interface DecisionCommand {
+export interface DecisionCommand extends By {
   kind: 'decision';
   id: string;
   transactionId: TransactionId;
   decision: DecisionKind;
-  actorId: UserId;
   role: string;
   noteSealed?: string;
   /** What to resolve it as; of a `resolve` only. */
@@ -94,6 +112,8 @@ export type Outcome =
   | { kind: 'conflict'; id: string }
   | { kind: 'step'; transactionId: TransactionId; step: string; outcome: StepOutcome }
   | { kind: 'wallet'; accountId: AccountId; status: WalletStatus }
+  /** The row was changed, and the chain tells of it. */
+  | { kind: 'recorded' }
   /** Written down; `proposed` waits for a second person. The status is the transaction's, as it now stands. */
   | { kind: 'decision'; id: string; state: DecisionState; status: TransactionStatus }
   | { kind: 'refused'; reason: RefusedReason }
@@ -118,7 +138,7 @@ export type DecisionState = 'proposed' | 'final';
 
 /** Why a command was refused that leaves everything as it was. */
 export type RefusedReason =
-  'wallet_not_empty' | 'wallet_frozen' | 'wallet_closed' | 'step_not_possible' | DecisionRefusal;
+  'wallet_not_empty' | 'wallet_frozen' | 'wallet_closed' | 'step_not_possible' | 'unchanged' | DecisionRefusal;
 
 export type DecisionRefusal =
   | 'unknown_transaction'

@@ -1,6 +1,6 @@
 import { shardOfId } from '../contracts/ids';
 import type { Refusal } from '../contracts/statuses';
-import { outcomeOf, type Account, type Draft, type TransactionRecord } from './books';
+import { isFrozen, outcomeOf, type Account, type Draft, type TransactionRecord } from './books';
 import type { Command, Outcome, TransactionFacts } from './commands';
 import { hold } from './holding';
 import { houseId, refuseByOriginal, refuseReceiving, refuseSpending } from './moving';
@@ -57,6 +57,6 @@ export function receive(draft: Draft, { facts }: Extract<Command, { kind: 'recei
 }
 
 function refuseCredit(target: Account, facts: TransactionFacts): Refusal | undefined {
-  if (target.status === 'frozen') return 'wallet_frozen';
+  if (isFrozen(target)) return 'wallet_frozen';
   return refuseReceiving({ id: facts.from, currency: facts.currency }, target, facts);
 }

@@ -26,6 +26,10 @@ export function readCursor(cursor: string): Position | undefined {
   return ours ? position : undefined;
 }
 
+export function later(one: Position, other: Position): Position {
+  return earlier(one, other) === one ? other : one;
+}
+
 export function earlier(one: Position, other: Position): Position {
   if (one.block !== other.block) return one.block < other.block ? one : other;
   return one.index < other.index ? one : other;

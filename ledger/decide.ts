@@ -1,6 +1,7 @@
 import { isFinal, type TransactionType } from '../contracts/statuses';
-import { Draft, outcomeOf, type Account, type Books, type TransactionRecord } from './books';
-import type { Command, Outcome, TransactionFacts } from './commands';
+import { toldBy } from './by';
+import { Draft, isFrozen, outcomeOf, type Account, type Books, type TransactionRecord } from './books';
+import type { Command, Outcome, RecordCommand, TransactionFacts } from './commands';
 import { crosses, receive, TRY, tryTransfer } from './crossing';
 import { takeDecision } from './deciding';
 import { canCapture, capture, hold, release } from './holding';
@@ -31,6 +32,8 @@ function answer(draft: Draft, command: Command): Outcome {
     case 'close':
     case 'reopen':
       return changeWallet(draft, command);
+    case 'record':
+      return record(draft, command);
     case 'decision':
       return takeDecision(draft, command);
     case 'receive':
@@ -182,6 +185,12 @@ function tombstone(draft: Draft, command: Extract<Command, { kind: 'tombstone' }
   return { kind: 'step', transactionId, step, outcome: earlier ?? 'tombstone' };
 }
 
+function record(draft: Draft, command: RecordCommand): Outcome {
+  if (draft.isUnchanged(command)) return { kind: 'refused', reason: 'unchanged' };
+  draft.note(command.subjectId, command.event, { ...toldBy(command), ...command.detail });
+  return { kind: 'recorded' };
+}
+
 type WalletCommand = Extract<Command, { accountId: string }>;
 
 function changeWallet(draft: Draft, command: WalletCommand): Outcome {
@@ -190,18 +199,18 @@ function changeWallet(draft: Draft, command: WalletCommand): Outcome {
   const refusal = refuseWalletChange(account, command.kind);
   if (refusal) return { kind: 'refused', reason: refusal };
   const status = command.kind === 'freeze' ? 'frozen' : command.kind === 'close' ? 'closed' : 'open';
-  if (account.status !== status) draft.setAccountStatus(account, status, command.actorId);
+  if (account.status !== status) draft.setAccountStatus(account, status, command);
   return { kind: 'wallet', accountId: account.id, status };
 }
 
 function refuseWalletChange(account: Account, kind: WalletCommand['kind']) {
   if (kind === 'close') {
-    if (account.status === 'frozen') return 'wallet_frozen';
+    if (isFrozen(account)) return 'wallet_frozen';
     if (account.balance !== 0n || account.held !== 0n) return 'wallet_not_empty';
   }
   if (kind === 'freeze' && account.status === 'closed') return 'wallet_closed';
   if (kind === 'unfreeze' && account.status === 'closed') return 'wallet_closed';
   // Reopening is the owner's; only staff lifts a freeze.
-  if (kind === 'reopen' && account.status === 'frozen') return 'wallet_frozen';
+  if (kind === 'reopen' && isFrozen(account)) return 'wallet_frozen';
   return undefined;
 }

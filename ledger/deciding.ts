@@ -15,7 +15,7 @@ export function takeDecision(draft: Draft, command: DecisionCommand): Outcome {
   if (refusal) return { kind: 'refused', reason: refusal };
   const needsAnother = command.decision === 'resolve' && standing === undefined;
   const decision = recordOf(command, needsAnother ? 'proposed' : 'final');
-  draft.addDecision(decision);
+  draft.addDecision(decision, command);
   if (command.decision === 'approve') draft.setStatus(record, 'pending', null);
   if (command.decision === 'reject') reject(draft, record);
   return answerOf(decision, record);

@@ -1,6 +1,6 @@
 import { shardOfId, systemAccountId, type SystemWallet } from '../contracts/ids';
 import type { Refusal } from '../contracts/statuses';
-import type { Account, Draft, TransactionRecord } from './books';
+import { isFrozen, type Account, type Draft, type TransactionRecord } from './books';
 import type { TransactionFacts } from './commands';
 
 /** Balances stay well inside Postgres's bigint, whatever is added to them. */
@@ -54,7 +54,7 @@ function refuseRefund(refund: TransactionRecord, original: TransactionRecord | u
 function refuseTransfer(source: Account, target: Account | undefined, facts: TransactionFacts): Refusal | undefined {
   const refusal = refuseReceiving(source, target, facts);
   if (refusal) return refusal;
-  if (target!.status === 'frozen') return 'wallet_frozen';
+  if (isFrozen(target!)) return 'wallet_frozen';
   return refuseSpending(source, facts.amountMinor);
 }
 
@@ -78,7 +78,7 @@ export function canReceive(target: Account, source: Account, facts: TransactionF
 
 export function refuseSpending(source: Account, amountMinor: bigint): Refusal | undefined {
   if (source.status === 'closed') return 'wallet_closed';
-  if (source.status === 'frozen') return 'wallet_frozen';
+  if (isFrozen(source)) return 'wallet_frozen';
   // The house's own side may go below zero: it mirrors what users were given.
   if (source.kind === 'user' && source.balance - source.held < amountMinor) return 'insufficient_funds';
   return undefined;

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { shardOfId, systemAccountId } from '../contracts/ids';
 import type { Account, Books, DecisionRecord, Draft, Hold, NewStep, TransactionRecord } from './books';
 import { blockHash } from './chain';
-import type { Command, Outcome, TransactionFacts } from './commands';
+import type { Command, Outcome, RecordCommand, TransactionFacts } from './commands';
 import { decide, mayMoveHouse, needsDecisions } from './decide';
 import { isUnreachable } from './postgres';
 import { addedRows, writesOf, type AddedRows } from './writes';
@@ -14,7 +14,8 @@ export interface Head {
 }
 
 const LOCK = 'select block, hash, at from chain_head for update';
-const ACCOUNT = 'select id, kind, currency, status, balance, held, version from accounts';
+const ACCOUNT = `
+  select id, kind, currency, status, owner_frozen as "ownerFrozen", balance, held, version from accounts`;
 const ACCOUNTS = `${ACCOUNT} where id = any($1)`;
 /** A decision names a transaction alone; ending it gives back what is held, wherever that is. */
 const ACCOUNTS_AND_HELD = `${ACCOUNT} where id = any(array(
@@ -100,6 +101,7 @@ function touched(commands: readonly Command[]) {
   let stepsToo = false;
   let decisionsToo = false;
   for (const command of commands) {
+    if (command.kind === 'record') continue;
     if ('accountId' in command) {
       accounts.add(command.accountId);
     } else if ('facts' in command) {
@@ -146,6 +148,7 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
   const read = <Row extends object>(name: string, text: string, ...values: string[][]) =>
     client.query<Row>({ name, text, values });
   const nothing = <Row extends object>() => Promise.resolve({ rows: [] as Row[] });
+  const changes = commands.filter((command) => command.kind === 'record');
   const results = await allSettled([
     client.query('begin isolation level read committed'),
     // A statement of its own: what follows takes its snapshot after the lock, and so sees all that came before.
@@ -158,6 +161,7 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
     read<Hold>('holds', HOLDS, transactions),
     stepsToo ? read<NewStep>('steps', STEPS, transactions) : nothing<NewStep>(),
     decisionsToo ? read<DecisionRecord>('decisions', DECISIONS, transactions, decisions) : nothing<DecisionRecord>(),
+    changeRows(client, changes),
   ]);
   return {
     head: results[1].rows[0]!,
@@ -167,8 +171,15 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
       holds: results[4].rows,
       steps: results[5].rows,
       decisions: results[6].rows,
+      unchanged: results[7],
     },
   };
+}
+
+/** Changes the rows that are not the books' own, and finds those that had nothing left to change. */
+async function changeRows(client: pg.Client, commands: readonly RecordCommand[]): Promise<Set<Command>> {
+  const results = await allSettled(commands.map(({ change }) => client.query(change)));
+  return new Set(commands.filter((_, index) => results[index]!.rows.length === 0));
 }
 
 async function writeAndCommit(

@@ -6,6 +6,7 @@ import type {
   Role,
   TransactionStatus,
   TransactionType,
+  UserStatus,
   WalletStatus,
 } from '../contracts/statuses';
 
@@ -19,6 +20,7 @@ export interface Database {
     name_sealed: string;
     email_sealed: string;
     roles: Role[];
+    status: Generated<UserStatus>;
     created_at: Generated<Date>;
   };
   accounts: {
@@ -30,6 +32,7 @@ export interface Database {
     balance: Generated<bigint>;
     held: Generated<bigint>;
     version: Generated<bigint>;
+    owner_frozen: Generated<boolean>;
     created_at: Generated<Date>;
   };
   chain_head: { block: bigint; hash: Buffer; at: Date };

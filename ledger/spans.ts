@@ -44,7 +44,7 @@ export async function spanOf(
  * The first block made at that time or later; the one to come when there is none. Halving the chain takes some twenty
  * look-ups by primary key in a million blocks, and spares an index on time that every post would have to maintain.
  */
-async function firstBlockAt(db: Kysely<Database>, time: Date): Promise<bigint> {
+export async function firstBlockAt(db: Kysely<Database>, time: Date): Promise<bigint> {
   const { rows } = await sql<{ low: bigint }>`
     with recursive search (low, high) as (
       select 1::bigint, block + 1 from chain_head

@@ -1,8 +1,10 @@
 import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import { TRANSACTION_STATUSES, WALLET_STATUSES } from '../contracts/statuses';
 import { DECISION_EVENT_KINDS, eventOfDecision } from './books';
+import { withoutTrace } from './by';
 import { blockHash, GENESIS_HASH } from './chain';
 import type { Database } from './schema';
+import { checkUsers } from './verify-users';
 
 export interface Finding {
   kind: string;
@@ -93,6 +95,7 @@ class Verifier {
     const { number, hash, at } = this.last;
     const place = { block: `${number}`, hash: hash.toString('hex'), at: at.toISOString() };
     const isLast = this.from.account !== undefined && account === undefined;
+    if (isLast) await checkUsers(this.books, ({ kind, subject, detail }) => this.found(kind, subject, detail));
     return { ...this.result, isLast, place: { ...place, ...(account !== undefined && { account }) } };
   }
 
@@ -165,8 +168,8 @@ class Verifier {
     for (const stray of contents.keys()) this.found('stray', `block ${stray}`, 'rows name it, but it is not there');
 
     await this.checkRunningBalances(entries, after);
-    await this.checkMoves(entries);
-    await this.checkTransactions(after, upTo);
+    await this.checkMoves(entries, transactions);
+    await this.checkTransactions(after, upTo, earlierOnes(events, transactions));
     await this.checkDecisions(events, after, upTo);
     this.result.blocks += blocks.length;
     this.result.entries += entries.length;
@@ -228,16 +231,18 @@ class Verifier {
   }
 
   /** Entries are the two sides of what was asked for, and what the bank moved besides. */
-  private async checkMoves(entries: Entry[]): Promise<void> {
+  private async checkMoves(entries: Entry[], read: BooksTransaction[]): Promise<void> {
     const moves = new Map<string, Entry[]>();
     for (const entry of entries) {
       const move = moves.get(entry.transaction_id);
       if (move) move.push(entry);
       else moves.set(entry.transaction_id, [entry]);
     }
+    const transactions = new Map(read.map((row) => [row.id, row]));
+    const others = [...moves.keys()].filter((id) => !transactions.has(id));
     const { rows } = await sql<BooksTransaction>`
-      select * from transactions where id = any(${[...moves.keys()]}::text[])`.execute(this.books);
-    const transactions = new Map(rows.map((row) => [row.id, row]));
+      select * from transactions where id = any(${others}::text[])`.execute(this.books);
+    for (const row of rows) transactions.set(row.id, row);
     for (const [id, move] of moves) {
       const wanted = transactions.get(id);
       const completed = wanted?.status === 'completed';
@@ -255,7 +260,7 @@ class Verifier {
   }
 
   /** The columns that change are no part of a block's hash, but the events that changed them are. */
-  private async checkTransactions(after: bigint, upTo: bigint): Promise<void> {
+  private async checkTransactions(after: bigint, upTo: bigint, earlier: string[]): Promise<void> {
     const { rows } = await sql<{ id: string; moved: boolean; told: boolean; refunded: bigint; refunds: bigint }>`
       select t.id, t.refunded, (select coalesce(sum(amount), 0)::bigint from transactions r
           where r.linked_to = t.id and r.type = 'refund' and (r.status = 'completed' or exists (
@@ -268,7 +273,8 @@ class Verifier {
         select e.kind, e.detail, e.block, b.at from events e left join blocks b on b.number = e.block
         where e.subject_id = t.id and e.kind = any(${[...TRANSACTION_STATUSES]}::text[])
         order by e.block desc, e.index desc limit 1) e on true
-      where t.created_block > ${after} and t.created_block <= ${upTo}`.execute(this.books);
+      where t.created_block > ${after} and t.created_block <= ${upTo}
+        or t.id = any(${earlier}::text[])`.execute(this.books);
     for (const { id, moved, told, refunded, refunds } of rows) {
       if (refunded !== refunds) this.found('refunded', id, `is ${refunded}, its refunds sum to ${refunds}`);
       if (!moved) this.found('move', id, 'is completed and has no entries');
@@ -291,7 +297,10 @@ class Verifier {
     const told = new Map(
       events
         .filter(({ kind }) => DECISION_EVENTS.has(kind))
-        .map((event) => [line(event.block, event.subject_id, event.kind, event.detail), event.subject_id]),
+        .map((event) => [
+          line(event.block, event.subject_id, event.kind, withoutTrace(event.detail)),
+          event.subject_id,
+        ]),
     );
     for (const row of rows) {
       const { kind, detail } = eventOfDecision({ ...row, actorId: row.actor_id });
@@ -319,6 +328,13 @@ class Verifier {
     }
     return rows.at(-1)?.id;
   }
+}
+
+/** What was asked for before these rows, perhaps before a checkpoint, and went on in them. */
+function earlierOnes(events: Event[], transactions: BooksTransaction[]): string[] {
+  const subjects = new Set(events.map((event) => event.subject_id));
+  for (const { id } of transactions) subjects.delete(id);
+  return [...subjects];
 }
 
 /** The first two entries are the amount, from the source to the target; or to the house, which passes it on. */

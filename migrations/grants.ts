@@ -15,8 +15,8 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
     // Of what was asked for, nothing changes afterwards; only how it stands.
     ['update (status, reason, owner_workflow, completed_at, final_block, refunded)', 'transactions'],
     ['update (status)', 'holds'],
-    ['update (status, balance, held, version)', 'accounts'],
-    ['update (password_hash)', 'users'],
+    ['update (status, balance, held, version, owner_frozen)', 'accounts'],
+    ['update (password_hash, roles, status)', 'users'],
     ['update (status, reason)', 'bank_accounts'],
     ['update (state, amount, currency, settlement_id, reason, updated_at)', 'bank_requests'],
     ['update (status, reason, done_at, done_by, note_sealed)', 'bank_inbox'],

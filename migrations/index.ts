@@ -5,6 +5,7 @@ import * as books from './0001-books';
 import * as bank from './0002-bank';
 import * as shards from './0003-shards';
 import * as reconciliation from './0004-reconciliation';
+import * as audit from './0005-audit';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -12,9 +13,11 @@ const migrations: Record<string, Migration> = {
   '0002-bank': bank,
   '0003-shards': shards,
   '0004-reconciliation': reconciliation,
+  '0005-audit': audit,
 };
 
-export const LATEST_MIGRATION = Object.keys(migrations).sort().at(-1)!;
+export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();
+export const LATEST_MIGRATION = MIGRATIONS.at(-1)!;
 
 function connect(url: string): Kysely<unknown> {
   return new Kysely<unknown>({

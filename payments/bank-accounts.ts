@@ -2,7 +2,9 @@ import { createHmac } from 'node:crypto';
 import type { Kysely, Selectable } from 'kysely';
 import type { BankAccountDetails } from '../bank/rail';
 import type { BankAccountId, UserId } from '../contracts/ids';
+import type { By } from '../ledger/by';
 import { newBankAccountId } from '../ledger/identity';
+import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
 import type { Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
@@ -12,6 +14,20 @@ export type BankAccount = Omit<Selectable<Database['bank_accounts']>, 'details_s
 
 const SHOWN = ['id', 'owner_id', 'bank_code', 'masked_number', 'status', 'reason', 'created_at'] as const;
 const MAX_LISTED = 200;
+
+/** A token can outlive a wiped database: nothing is kept for a user who isn't there. */
+const ADD = `
+  insert into bank_accounts (id, owner_id, bank_code, details_sealed, fingerprint, masked_number)
+  select $1, id, $3, $4, $5, $6 from users where id = $2
+  on conflict (owner_id, fingerprint) do nothing returning id`;
+
+interface NewRow {
+  id: BankAccountId;
+  owner: UserId;
+  details: BankAccountDetails;
+  fingerprint: string;
+  by: By;
+}
 
 /** Bank accounts of customers, on their owners' shards. */
 export class BankAccounts {
@@ -26,19 +42,25 @@ export class BankAccounts {
   async add(
     owner: UserId,
     details: BankAccountDetails,
+    by: By,
   ): Promise<{ account: BankAccount; created: boolean } | undefined> {
     const shard = this.shardOf(owner);
     const fingerprint = this.fingerprintOf(details);
-    const created = await this.insert(shard, owner, details, fingerprint);
-    const account =
-      created ??
-      (await shard.db
-        .selectFrom('bank_accounts')
-        .select(SHOWN)
-        .where('owner_id', '=', owner)
-        .where('fingerprint', '=', fingerprint)
-        .executeTakeFirst());
-    return account && { account, created: created !== undefined };
+    const id = newBankAccountId(shard.number);
+    const created =
+      !(await this.same(shard, owner, fingerprint)) &&
+      (await this.insert(shard, { id, owner, details, fingerprint, by }));
+    const account = await this.same(shard, owner, fingerprint);
+    return account && { account, created };
+  }
+
+  private same({ db }: Shard, owner: UserId, fingerprint: string): Promise<BankAccount | undefined> {
+    return db
+      .selectFrom('bank_accounts')
+      .select(SHOWN)
+      .where('owner_id', '=', owner)
+      .where('fingerprint', '=', fingerprint)
+      .executeTakeFirst();
   }
 
   /** Somebody else's is as unknown as one that isn't there. */
@@ -50,31 +72,17 @@ export class BankAccounts {
     return this.ownedBy(owner).orderBy('created_at', 'desc').orderBy('id').limit(MAX_LISTED).execute();
   }
 
-  private insert(shard: Shard, owner: UserId, details: BankAccountDetails, fingerprint: string) {
+  private insert(shard: Shard, { id, owner, details, fingerprint, by }: NewRow): Promise<boolean> {
     const { bankCode, holder, number } = details;
-    const values = {
-      id: newBankAccountId(shard.number),
-      bank_code: bankCode,
-      details_sealed: this.sealer.seal(JSON.stringify({ holder, number })),
-      fingerprint,
-      masked_number: maskNumber(number),
-    };
-    const columns = Object.keys(values) as (keyof typeof values)[];
-    return (
-      shard.db
-        .insertInto('bank_accounts')
-        .columns(['owner_id', ...columns])
-        // A token can outlive a wiped database: nothing is kept for a user who isn't there.
-        .expression(({ selectFrom, val }) =>
-          selectFrom('users')
-            .select(['users.id as owner_id'])
-            .select(columns.map((column) => val(values[column]).as(column)))
-            .where('users.id', '=', owner),
-        )
-        .onConflict((conflict) => conflict.columns(['owner_id', 'fingerprint']).doNothing())
-        .returning(SHOWN)
-        .executeTakeFirst()
-    );
+    const sealed = this.sealer.seal(JSON.stringify({ holder, number }));
+    const values = [id, owner, bankCode, sealed, fingerprint, maskNumber(number)];
+    return record(shard, {
+      subjectId: id,
+      event: 'bank_account_added',
+      detail: { owner },
+      change: { name: 'add-bank-account', text: ADD, values },
+      ...by,
+    });
   }
 
   private ownedBy(owner: UserId) {

@@ -4,6 +4,8 @@ import type { TransactionType } from '../contracts/statuses';
 import type { Logger } from '../ledger/log';
 import { pageOfShard, type PlacedPage } from '../ledger/places';
 import type { Database } from '../ledger/schema';
+import type { By } from '../ledger/by';
+import { record } from '../ledger/record';
 import type { Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 import type { Owners } from '../worker/owners';
@@ -127,18 +129,19 @@ export async function inboxInAttention(db: Kysely<Database>, shard: number, page
   return rows;
 }
 
+const PUT_AWAY = `
+  update bank_inbox set status = 'done', done_at = now(), done_by = $2, note_sealed = $3
+  where event_id = $1 and status = 'needs_attention' returning event_id`;
+
 /** A person has seen to it. False where it isn't waiting for one. */
-export async function putAway(
-  db: Kysely<Database>,
-  { eventId, by, noteSealed }: { eventId: string; by: string; noteSealed: string },
-): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('bank_inbox')
-    .set({ status: 'done', done_at: sql`now()`, done_by: by, note_sealed: noteSealed })
-    .where('event_id', '=', eventId)
-    .where('status', '=', 'needs_attention')
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows === 1n;
+export function putAway(shard: Shard, { eventId, noteSealed }: { eventId: string; noteSealed: string }, by: By) {
+  return record(shard, {
+    // The bank chose the id: nothing of ours may be called the same.
+    subjectId: `inbox:${eventId}`,
+    event: 'inbox_resolved',
+    change: { name: 'put-away', text: PUT_AWAY, values: [eventId, by.actorId, noteSealed] },
+    ...by,
+  });
 }
 
 /** A fact belongs to its transaction's shard, a credit to its virtual account's; what names none of ours to the first. */

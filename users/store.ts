@@ -1,7 +1,9 @@
 import type { Selectable } from 'kysely';
 import { shardOfId, type UserId } from '../contracts/ids';
-import type { Role } from '../contracts/statuses';
+import type { Role, UserStatus } from '../contracts/statuses';
+import type { By } from '../ledger/by';
 import { newUserId } from '../ledger/identity';
+import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
 import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
@@ -12,6 +14,7 @@ export interface User {
   name: string;
   email: string;
   roles: Role[];
+  status: UserStatus;
   createdAt: Date;
 }
 
@@ -23,6 +26,16 @@ export interface NewUser {
   roles: Role[];
 }
 
+const ADD_USER = `
+  insert into users (id, username, password_hash, name_sealed, email_sealed, roles) values ($1, $2, $3, $4, $5, $6)
+  on conflict (username) do nothing returning id`;
+const CHANGE_PASSWORD = 'update users set password_hash = $3 where id = $1 and password_hash = $2 returning id';
+const SET_ROLES = 'update users set roles = $2::text[] where id = $1 and roles <> $2::text[] returning id';
+const SET_FROZEN = `
+  with done as (update users set status = $2 where id = $1 and status <> $2 returning id),
+    wallets as (update accounts set owner_frozen = $3 where owner_id in (select id from done))
+  select id from done`;
+
 /** Users on the shard that their name gives them. Names and e-mails are sealed here, and open only outside Postgres. */
 export class Users {
   constructor(
@@ -30,23 +43,21 @@ export class Users {
     private readonly sealer: Sealer,
   ) {}
 
-  /** The new user, or undefined when the name is taken. */
-  async create(user: NewUser): Promise<User | undefined> {
+  /** The new user, or undefined when the name is taken. Who signs up acts for themselves. */
+  async create(user: NewUser, by: Partial<By> = {}): Promise<User | undefined> {
+    if (await this.byUsername(user.username)) return undefined;
     const shard = this.shards.forUsername(user.username);
-    const row = await shard.db
-      .insertInto('users')
-      .values({
-        id: newUserId(shard.number),
-        username: user.username,
-        password_hash: user.passwordHash,
-        name_sealed: this.sealer.seal(user.name),
-        email_sealed: this.sealer.seal(user.email),
-        roles: user.roles,
-      })
-      .onConflict((conflict) => conflict.column('username').doNothing())
-      .returningAll()
-      .executeTakeFirst();
-    return row && this.opened(row);
+    const id = newUserId(shard.number);
+    const { username, passwordHash, roles } = user;
+    const sealed = [this.sealer.seal(user.name), this.sealer.seal(user.email)];
+    const isNew = await record(shard, {
+      subjectId: id,
+      event: 'user_created',
+      detail: { roles },
+      change: { name: 'add-user', text: ADD_USER, values: [id, username, passwordHash, ...sealed, roles] },
+      ...{ actorId: id, role: 'customer', ...by },
+    });
+    return isNew ? this.byUsername(username) : undefined;
   }
 
   async byId(id: UserId): Promise<(User & { passwordHash: string }) | undefined> {
@@ -62,15 +73,35 @@ export class Users {
   }
 
   /** Only where the password is still the one that was checked: of two changes at once, one is told to try again. */
-  async changePassword(id: UserId, fromHash: string, toHash: string): Promise<boolean> {
-    const result = await this.shards
-      .forId(id)
-      ?.db.updateTable('users')
-      .set({ password_hash: toHash })
-      .where('id', '=', id)
-      .where('password_hash', '=', fromHash)
-      .executeTakeFirst();
-    return result?.numUpdatedRows === 1n;
+  changePassword(id: UserId, { fromHash, toHash }: { fromHash: string; toHash: string }, by: By): Promise<boolean> {
+    return record(this.shards.forId(id)!, {
+      subjectId: id,
+      event: 'password_changed',
+      change: { name: 'change-password', text: CHANGE_PASSWORD, values: [id, fromHash, toHash] },
+      ...by,
+    });
+  }
+
+  /** False when they have these roles already. */
+  setRoles(id: UserId, roles: readonly Role[], by: By): Promise<boolean> {
+    return record(this.shards.forId(id)!, {
+      subjectId: id,
+      event: 'roles_changed',
+      detail: { roles },
+      change: { name: 'set-roles', text: SET_ROLES, values: [id, roles] },
+      ...by,
+    });
+  }
+
+  /** With all their wallets. False when they are as asked for already. */
+  setFrozen(id: UserId, frozen: boolean, noteSealed: string, by: By): Promise<boolean> {
+    return record(this.shards.forId(id)!, {
+      subjectId: id,
+      event: frozen ? 'user_frozen' : 'user_unfrozen',
+      detail: { note: noteSealed },
+      change: { name: 'set-frozen', text: SET_FROZEN, values: [id, frozen ? 'frozen' : 'active', frozen] },
+      ...by,
+    });
   }
 
   private opened(row: Selectable<Database['users']>): User {
@@ -80,6 +111,7 @@ export class Users {
       name: this.sealer.open(row.name_sealed),
       email: this.sealer.open(row.email_sealed),
       roles: row.roles,
+      status: row.status,
       createdAt: row.created_at,
     };
   }

@@ -25,6 +25,7 @@ const decision = (kind: string, body: object, stranger: 404 | 403) => ({
   request: { body },
   stranger,
 });
+const why = { reason: 'because' };
 const noEvents = '{"events":[]}';
 const bulk = { transfers: [{ idempotencyKey: 'theft', ...transfer }] };
 
@@ -61,6 +62,12 @@ const rows: Record<string, Row> = {
   listReconciliations: { path: '/v1/ops/reconciliations', stranger: 403 },
   startReconciliation: { path: '/v1/ops/reconciliations', stranger: 403 },
   getReconciliation: { path: '/v1/ops/reconciliations/rc_0_books-1', stranger: 403 },
+  listAudit: { path: '/v1/ops/audit', stranger: 403 },
+  freezeWallet: { path: '/v1/ops/wallets/victim.SGD/freeze', request: { body: why }, stranger: 403 },
+  unfreezeWallet: { path: '/v1/ops/wallets/victim.SGD/unfreeze', request: { body: why }, stranger: 403 },
+  freezeUser: { path: '/v1/ops/users/victim/freeze', request: { body: why }, stranger: 403 },
+  unfreezeUser: { path: '/v1/ops/users/victim/unfreeze', request: { body: why }, stranger: 403 },
+  setRoles: { path: '/v1/ops/users/victim/roles', request: { body: { roles: ['admin'] } }, stranger: 403 },
   listTransactions: { path: '/v1/transactions', stranger: 'only the caller’s own' },
   listEntries: { path: '/v1/wallets/victim.SGD/entries', stranger: 404 },
   openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, stranger: 'only the caller’s own' },

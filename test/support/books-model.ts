@@ -45,7 +45,7 @@ export class Model {
     for (const id of ACCOUNTS) {
       const kind = id.includes('@') ? ('system' as const) : ('user' as const);
       const zero = { balance: 0n, held: 0n, version: 0n };
-      this.accounts.set(id, { id, kind, currency: currencyOf(id), status: 'open', ...zero });
+      this.accounts.set(id, { id, kind, currency: currencyOf(id), status: 'open', ownerFrozen: false, ...zero });
     }
     USERS.forEach((to, index) => {
       const currency = currencyOf(to) as 'SGD' | 'JPY';

@@ -15,7 +15,7 @@ export async function addBankAccount(
   const { shards, sealer, commandKey } = api.deps;
   const number = `NL91ABNA04171643${String((numbers += 1)).padStart(2, '0')}`;
   const details = { holder: user.username, number, bankCode: 'ABNANL2A' };
-  const added = await new BankAccounts(shards, sealer, commandKey).add(user.userId, details);
+  const added = await new BankAccounts(shards, sealer, commandKey).add(user.userId, details, { actorId: user.userId });
   const { id } = added!.account;
   const { db } = shards.forId(id)!;
   await db.updateTable('bank_accounts').set({ status }).where('id', '=', id).execute();

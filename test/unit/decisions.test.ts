@@ -198,10 +198,9 @@ describe('any decision', () => {
     post(attention);
     resolves(ONE, 'cancelled');
     expect(JSON.parse(model.events.at(-1)!.detail)).toEqual({
+      by: { actor: ONE, role: 'ops' },
       id: 'd0',
       kind: 'resolve',
-      actor: ONE,
-      role: 'ops',
       outcome: 'cancelled',
     });
   });

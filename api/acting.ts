@@ -1,0 +1,16 @@
+import type { Request } from 'express';
+import type { By } from '../ledger/by';
+import type { Sealer } from '../ledger/seal';
+import { requireCaller } from './auth';
+
+/** By which request, and from where: an address is personal, so it is sealed. */
+export function traceOf(req: Request, sealer: Pick<Sealer, 'seal'>): Pick<By, 'requestId' | 'addressSealed'> {
+  return { requestId: req.context.requestId, ...(req.ip !== undefined && { addressSealed: sealer.seal(req.ip) }) };
+}
+
+/** The caller, in the role that lets them in, as the audit tells of them. */
+export function actingBy(req: Request, sealer: Pick<Sealer, 'seal'>): By {
+  const { userId } = requireCaller(req);
+  const { role } = req.context;
+  return { actorId: userId, ...(role !== undefined && { role }), ...traceOf(req, sealer) };
+}

@@ -1,0 +1,124 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import { parseWalletName, USERNAME, walletName } from '../contracts/ids';
+import * as schemas from '../contracts/schemas';
+import { ROLES } from '../contracts/statuses';
+import { Users, type User } from '../users/store';
+import { actingBy } from './acting';
+import { OPERATORS, requireCaller } from './auth';
+import type { ApiDeps } from './deps';
+import { post, unexpected } from './posting';
+import { Problem } from './problems';
+import { route, type Route } from './routes';
+import { sendJson } from './send';
+import { walletIdParameter } from './wallets';
+
+type StaffDeps = Pick<ApiDeps, 'shards' | 'names' | 'sealer'>;
+
+const usernameParameter = {
+  username: { description: 'As they sign in', schema: z.string().min(1).meta({ example: 'yunus' }) },
+};
+
+/** What staff changes about users and wallets; each change is told of in the audit, once. */
+export function staffRoutes(deps: StaffDeps): Route[] {
+  return [
+    ...(['freeze', 'unfreeze'] as const).flatMap((kind) => [ofWallet(deps, kind), ofUser(deps, kind)]),
+    roles(deps),
+  ];
+}
+
+function ofWallet(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
+  return route({
+    id: `${kind}Wallet`,
+    method: 'post',
+    path: `/v1/ops/wallets/:walletId/${kind}`,
+    tag: 'Ops',
+    summary: kind === 'freeze' ? 'Freeze a wallet' : 'Thaw a wallet',
+    description:
+      kind === 'freeze'
+        ? 'Nothing new goes out of it or comes from other wallets; what was promised before still does.'
+        : 'While its owner is frozen, it stays so.',
+    auth: OPERATORS,
+    pathParameters: walletIdParameter,
+    body: schemas.freezeRequest,
+    answers: { 200: { description: 'As it now stands', schema: schemas.walletStatus } },
+    problems: ['not_found', 'own_request', 'wallet_closed', 'outcome_unknown'],
+    async handler({ req, res, body: { reason } }) {
+      const name = parseWalletName(String(req.params['walletId']));
+      const wallet = name && (await deps.names.resolve(name));
+      if (!wallet) throw new Problem('not_found');
+      refuseOwn(req, wallet.ownerId);
+      const noteSealed = deps.sealer.seal(reason);
+      const command = { kind, accountId: wallet.accountId, noteSealed, ...actingBy(req, deps.sealer) };
+      const outcome = await post(deps.shards.forId(wallet.accountId)!, command);
+      if (outcome.kind === 'refused' && outcome.reason === 'wallet_closed') throw new Problem('wallet_closed');
+      if (outcome.kind !== 'wallet') throw unexpected(outcome);
+      sendJson(res, 200, { id: walletName(wallet), status: outcome.status });
+    },
+  });
+}
+
+function ofUser(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
+  const users = new Users(deps.shards, deps.sealer);
+  return route({
+    id: `${kind}User`,
+    method: 'post',
+    path: `/v1/ops/users/:username/${kind}`,
+    tag: 'Ops',
+    summary: kind === 'freeze' ? 'Freeze a user' : 'Thaw a user',
+    description:
+      kind === 'freeze'
+        ? 'With all their wallets. They can neither sign in nor open a wallet; tokens given out before stay valid until they expire.'
+        : 'A wallet that was frozen by itself stays so.',
+    auth: OPERATORS,
+    pathParameters: usernameParameter,
+    body: schemas.freezeRequest,
+    answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },
+    problems: ['not_found', 'own_request'],
+    async handler({ req, res, body: { reason } }) {
+      const user = await find(users, req);
+      await users.setFrozen(user.id, kind === 'freeze', deps.sealer.seal(reason), actingBy(req, deps.sealer));
+      sendJson(res, 200, staffView(await find(users, req)));
+    },
+  });
+}
+
+function roles(deps: StaffDeps): Route {
+  const users = new Users(deps.shards, deps.sealer);
+  return route({
+    id: 'setRoles',
+    method: 'put',
+    path: '/v1/ops/users/:username/roles',
+    tag: 'Ops',
+    summary: 'Say what a user may do',
+    description: 'All their roles, never one’s own. Tokens given out before keep their roles until they expire.',
+    auth: ['admin'],
+    pathParameters: usernameParameter,
+    body: schemas.rolesChange,
+    answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },
+    problems: ['not_found', 'own_request'],
+    async handler({ req, res, body }) {
+      const user = await find(users, req);
+      const wanted = ROLES.filter((role) => body.roles.includes(role));
+      await users.setRoles(user.id, wanted, actingBy(req, deps.sealer));
+      sendJson(res, 200, staffView(await find(users, req)));
+    },
+  });
+}
+
+async function find(users: Users, req: Request): Promise<User> {
+  const username = String(req.params['username']).toLowerCase();
+  const user = USERNAME.test(username) ? await users.byUsername(username) : undefined;
+  if (!user) throw new Problem('not_found');
+  refuseOwn(req, user.id);
+  return user;
+}
+
+/** Nobody lifts what holds themselves back, or gives themselves more. */
+function refuseOwn(req: Request, userId: string): void {
+  if (requireCaller(req).userId === userId) throw new Problem('own_request');
+}
+
+function staffView({ id, username, roles: have, status, createdAt }: User): schemas.StaffUserView {
+  return { id, username, roles: have, status, createdAt: createdAt.toISOString() };
+}
