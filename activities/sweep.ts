@@ -68,9 +68,21 @@ async function restartIfGone(
   settings: SweepInput['settings'],
 ): Promise<boolean> {
   const { item, type, status, owner } = open;
-  if (await isRunning(client, owner ?? ownerWorkflowId(type, item.id))) return false;
+  if (await isRunning(client, owner ?? ownerWorkflowId(type, item.id))) {
+    if (open.isOverdue) await wake({ owners }, open);
+    return false;
+  }
   if (isPayment(type)) return owners.start({ ...item, type, status });
-  return restart(client, item, settings);
+  if (await restart(client, item, settings)) return true;
+  if (open.isOverdue) await wake({ owners }, open);
+  return false;
+}
+
+/** Time alone releases nothing: whoever owns an overdue hold reads the facts again, and captures or releases. */
+async function wake({ owners }: { owners: Owners }, { item, type, status }: OpenTransaction): Promise<void> {
+  if (isPayment(type)) await owners.news({ ...item, type, status });
+  // While a group still has it, there is nobody of that name: the group tries by itself.
+  else await owners.signalTransfer(item.id, 'retry');
 }
 
 /** Asked by Describe: visibility lags, and may be lost apart from the workflows. */

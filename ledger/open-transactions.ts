@@ -12,6 +12,8 @@ export interface OpenTransaction {
   /** As it travels; of a type that is no transfer's, the columns that all have. */
   item: TransferItem;
   owner: string | null;
+  /** Money is held for it, and longer than was meant. */
+  isOverdue: boolean;
   createdBlock: bigint;
   createdIndex: number;
 }
@@ -25,6 +27,15 @@ export async function openTransactions(
   const rows = await db
     .selectFrom('transactions')
     .selectAll()
+    .select(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('holds')
+          .select('holds.step')
+          .whereRef('holds.transaction_id', '=', 'transactions.id')
+          .where('holds.status', '=', 'held')
+          .where('holds.expires_at', '<', new Date()),
+      ).as('is_overdue'),
+    )
     .where('status', 'in', ['pending', 'awaiting_approval', 'needs_attention'])
     .where('created_at', '<', options.createdBefore)
     .$if(after !== undefined, (query) =>
@@ -55,6 +66,7 @@ export async function openTransactions(
       ...(row.message_sealed !== null && { messageSealed: row.message_sealed }),
     },
     owner: row.owner_workflow,
+    isOverdue: Boolean(row.is_overdue),
     createdBlock: row.created_block,
     createdIndex: row.created_index,
   }));
