@@ -47,9 +47,7 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
       const { shard, payment, request: known } = await load(id);
       const { facts } = payment;
       const step = bankStepOf(facts.type);
-      const attempt = !known ? 1 : isToBeRepeated(known) ? known.attempt + 1 : undefined;
-      const request =
-        attempt === undefined ? known! : await beginRequest(shard.db, { id, step, attempt, state: 'sending' });
+      const request = await requestFor(shard, payment, known, 'sending');
       if (!request) return { reference: bankReference(id, step, 1), state: payment.status };
       if (request.state !== 'sending') return answerOf(request);
       if (request === known) {
@@ -76,7 +74,7 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
     async voidAtBank(id: string): Promise<BankAnswer> {
       const { shard, payment, request: known } = await load(id);
       const step = bankStepOf(payment.facts.type);
-      const request = known ?? (await beginRequest(shard.db, { id, step, attempt: 1, state: 'voiding' }));
+      const request = await requestFor(shard, payment, known, 'voiding');
       if (!request || isFinal(payment.status)) return { reference: bankReference(id, step, 1), state: payment.status };
       await markVoiding(shard.db, request.reference);
       const fact = await ask(() => rail.void(request.reference));
@@ -98,6 +96,18 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
       return status;
     },
   };
+}
+
+/** What a step is about: the latest request, or the next one where the bank has refused that for now. */
+async function requestFor(
+  shard: Shard,
+  { facts: { id, type } }: PaymentRow,
+  known: BankRequest | undefined,
+  state: 'sending' | 'voiding',
+): Promise<BankRequest | undefined> {
+  if (known && !isToBeRepeated(known)) return known;
+  const attempt = (known?.attempt ?? 0) + 1;
+  return beginRequest(shard.db, { id, step: bankStepOf(type), attempt, state });
 }
 
 function isToBeRepeated({ state, reason }: BankRequest): boolean {

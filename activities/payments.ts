@@ -60,13 +60,9 @@ export function paymentActivities({ shards }: ActivityDeps) {
     /** Ends what still waits for approval, and nothing else. */
     async endApproval(id: string, reason: string): Promise<void> {
       const { facts } = await paymentOf(id);
-      if (facts.type === 'withdrawal') {
-        const end = { status: 'cancelled', reason, onlyWhile: 'awaiting_approval' } as const;
-        await post(id, { kind: 'release', facts, step: 'release', ...HOLD, ...end });
-      } else {
-        const { status } = await paymentOf(id);
-        if (status === 'awaiting_approval') await post(id, { kind: 'cancel', facts, reason });
-      }
+      const end = { facts, reason, onlyWhile: 'awaiting_approval' } as const;
+      if (facts.type !== 'withdrawal') await post(id, { kind: 'cancel', ...end });
+      else await post(id, { kind: 'release', ...end, step: 'release', ...HOLD, status: 'cancelled' });
     },
 
     async askForAttention(id: string, reason: string, lastError: string): Promise<void> {

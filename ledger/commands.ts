@@ -41,7 +41,14 @@ export type Command =
   /** Write the transaction down as open, owned by a workflow. */
   | { kind: 'pend'; facts: TransactionFacts; owner: string; status?: FirstStatus }
   /** End it with nothing moved for its customer, unless it has ended already. */
-  | { kind: 'cancel'; facts: TransactionFacts; status?: 'cancelled' | 'rejected'; reason: string; movedMinor?: bigint }
+  | {
+      kind: 'cancel';
+      facts: TransactionFacts;
+      status?: 'cancelled' | 'rejected';
+      reason: string;
+      onlyWhile?: TransactionStatus;
+      movedMinor?: bigint;
+    }
   /** Say that automatic retries could not finish it. */
   | { kind: 'attention'; facts: TransactionFacts; owner: string; reason: string; lastError: string }
   /** Say that what needed attention is being tried again. */

@@ -113,6 +113,7 @@ function isPossible(
     case 'hold':
       return !draft.holdsMoney(id);
     case 'cancel':
+      if (command.onlyWhile !== undefined && known?.status !== command.onlyWhile) return false;
       return !draft.holdsMoney(id) && (command.movedMinor === undefined || source.kind === 'system');
     case 'capture':
       if (!known || known.status === 'awaiting_approval') return false;

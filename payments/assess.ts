@@ -46,6 +46,8 @@ export function assess({ payment, request, resolution, isWorthANewAttempt }: Fac
     case 'settled':
       return settled(payment, request, resolution);
     case 'refused': {
+      // What we had forbidden before it came there: the same, said to whoever sent it.
+      if (request.reason === 'voided') return cancelled('cancelled_on_request');
       const again = isWorthANewAttempt(request.reason ?? '') && request.attempt < MAX_ATTEMPTS;
       if (again && resolution === undefined) return { next: 'send' };
       return { next: 'undo', status: 'rejected', reason: request.reason ? `bank_${request.reason}` : 'bank_refused' };
@@ -68,7 +70,9 @@ function resolved(resolution: Resolution | undefined): Verdict | undefined {
 function settled(payment: Payment, request: BankRequest, resolution: Resolution | undefined): Verdict {
   const movedMinor = request.amount ?? undefined;
   if (request.currency !== null && request.currency !== payment.currency) {
-    return { next: 'attention', reason: 'currency_mismatch' };
+    // In this currency nothing has moved.
+    if (resolution === 'completed') return { next: 'complete', movedMinor: 0n };
+    return resolved(resolution) ?? { next: 'attention', reason: 'currency_mismatch' };
   }
   if (movedMinor === undefined || movedMinor === payment.amountMinor) return { next: 'complete' };
   if (resolution === 'completed') return { next: 'complete', movedMinor };

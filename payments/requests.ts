@@ -76,6 +76,18 @@ export function weighFact(request: BankRequest, fact: BankFact): FactVerdict {
   }
 }
 
+/** Pure. A request with what a fact that changes it says; a return is another movement, with a number of its own. */
+export function learn(request: BankRequest, fact: BankFact): BankRequest {
+  return {
+    ...request,
+    state: fact.state as BankRequest['state'],
+    reason: fact.reason ?? request.reason,
+    amount: fact.amountMinor ?? request.amount,
+    currency: fact.currency ?? request.currency,
+    settlement_id: request.settlement_id ?? (fact.state === 'settled' ? (fact.settlementId ?? null) : null),
+  };
+}
+
 const differs = (known: string | null, told: string | undefined) =>
   known !== null && told !== undefined && known !== told;
 
@@ -95,17 +107,10 @@ export async function recordFact(db: Kysely<Database>, fact: BankFact): Promise<
 }
 
 async function change(db: Kysely<Database>, request: BankRequest, fact: BankFact): Promise<boolean> {
+  const { state, reason, amount, currency, settlement_id } = learn(request, fact);
   const { numUpdatedRows } = await db
     .updateTable('bank_requests')
-    .set({
-      state: fact.state as BankRequest['state'],
-      reason: fact.reason ?? request.reason,
-      updated_at: sql`now()`,
-      ...(fact.amountMinor !== undefined && { amount: fact.amountMinor }),
-      ...(fact.currency !== undefined && { currency: fact.currency }),
-      // A return has a number of its own; what counts twice is settlements.
-      ...(fact.state === 'settled' && { settlement_id: fact.settlementId ?? null }),
-    })
+    .set({ state, reason, amount, currency, settlement_id, updated_at: sql`now()` })
     .where('reference', '=', request.reference)
     .where('state', '=', request.state)
     .executeTakeFirstOrThrow();

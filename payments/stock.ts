@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { TransactionId } from '../contracts/ids';
-import type { ResolvedAs } from '../contracts/statuses';
+import { isFinal, type ResolvedAs } from '../contracts/statuses';
 import type { BankFact } from '../bank/rail';
 import type { TransactionFacts } from '../ledger/commands';
 import type { Database } from '../ledger/schema';
@@ -51,7 +51,7 @@ export interface Stock extends PaymentRow {
 
 /** Everything known of a payment, after what the bank has told by itself was added to it. */
 export async function readStock(db: Kysely<Database>, id: TransactionId): Promise<Stock | undefined> {
-  const [payment, request, decisions] = await Promise.all([
+  const [payment, read, decisions] = await Promise.all([
     readPayment(db, id),
     latestRequest(db, id),
     db
@@ -63,9 +63,11 @@ export async function readStock(db: Kysely<Database>, id: TransactionId): Promis
       .orderBy('block')
       .execute(),
   ]);
-  const resolve = decisions.findLast(({ kind }) => kind === 'resolve');
+  const resolution = decisions.findLast(({ kind }) => kind === 'resolve')?.outcome ?? undefined;
   const cancels = decisions.filter(({ kind }) => kind === 'cancel').length;
-  return payment && { ...payment, request, resolution: resolve?.outcome ?? undefined, cancels };
+  // What two people said may be younger than the request just read: the bank's word before theirs counts.
+  const request = resolution === undefined ? read : await latestRequest(db, id);
+  return payment && { ...payment, request, resolution, cancels };
 }
 
 /** News that contradicts what is known: kept for people, in the inbox. */
@@ -89,7 +91,7 @@ export async function absorbInbox(db: Kysely<Database>, payment: PaymentRow): Pr
     .execute();
   for (const row of rows) {
     const fact = parseFact(row.event);
-    const verdict = isChargeback(payment, fact) ? 'deposit_returned' : await recordFact(db, fact);
+    const verdict = await weigh(db, payment, fact);
     const isOdd = verdict !== 'change' && verdict !== 'known';
     if (isOdd) absorbed.odd += 1;
     if (verdict === 'change' || isOdd) {
@@ -107,7 +109,22 @@ export async function absorbInbox(db: Kysely<Database>, payment: PaymentRow): Pr
   return absorbed;
 }
 
+async function weigh(db: Kysely<Database>, payment: PaymentRow, fact: BankFact) {
+  if (isChargeback(payment, fact)) return 'deposit_returned';
+  const verdict = await recordFact(db, fact);
+  return verdict === 'change' && contradictsEnd(payment, fact) ? 'contradicts_resolution' : verdict;
+}
+
 /** Taking back what a customer was credited is a person's to decide: it may be spent. */
 function isChargeback({ facts, status }: PaymentRow, fact: BankFact): boolean {
   return facts.type === 'deposit' && status === 'completed' && fact.state === 'returned';
+}
+
+/** Pure. Whether people had said otherwise before the bank spoke: the books can't follow it by themselves any more. */
+export function contradictsEnd({ facts, status }: Pick<PaymentRow, 'facts' | 'status'>, fact: BankFact): boolean {
+  if (!isFinal(status)) return false;
+  if (status !== 'completed') return fact.state === 'settled';
+  if (fact.state === 'refused' || fact.state === 'voided') return true;
+  const { amountMinor = facts.amountMinor, currency = facts.currency } = fact;
+  return fact.state === 'settled' && (amountMinor !== facts.amountMinor || currency !== facts.currency);
 }

@@ -25,6 +25,8 @@ const CALL_DEADLINE_MS = 2_000;
 const MOST_STARTING = 100;
 /** How long a cancel may wait for its answer. */
 const CANCEL_DEADLINE_MS = 10_000;
+/** gRPC's number of it. */
+const FAILED_PRECONDITION = 9;
 
 /**
  * The workflows that own payments, as other processes reach them. What they act on is in Postgres already, and the sweep
@@ -72,14 +74,8 @@ export class Owners {
 
   /** Undoes it if that is still possible, and says so; `under_way` when the answer takes longer than a person waits. */
   async cancel(payment: StartedPayment): Promise<CancelAnswer> {
-    const startWorkflowOperation = new WithStartWorkflowOperation(payment.type, {
-      ...this.startOptions(payment),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-    });
     try {
-      return await withDeadline(this.client.connection, CANCEL_DEADLINE_MS, () =>
-        this.client.workflow.executeUpdateWithStart(cancelUpdate, { startWorkflowOperation }),
-      );
+      return await withDeadline(this.client.connection, CANCEL_DEADLINE_MS, () => this.askCancel(payment));
     } catch (err) {
       this.log.warn({ err, transactionId: payment.id }, 'a cancel had no answer in time');
       return 'under_way';
@@ -138,6 +134,21 @@ export class Owners {
         staticSummary: 'Reconciliation, asked for by a person',
       });
     });
+  }
+
+  /** News that comes while the workflow answers can make its task void, and the answer with it: then it is asked again. */
+  private async askCancel(payment: StartedPayment): Promise<CancelAnswer> {
+    for (let triesLeft = 5; ; triesLeft--) {
+      const startWorkflowOperation = new WithStartWorkflowOperation(payment.type, {
+        ...this.startOptions(payment),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+      });
+      try {
+        return await this.client.workflow.executeUpdateWithStart(cancelUpdate, { startWorkflowOperation });
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== FAILED_PRECONDITION || triesLeft === 0) throw error;
+      }
+    }
   }
 
   private async signal(payment: StartedPayment, signal: string): Promise<void> {

@@ -76,11 +76,14 @@ export class PaymentRun {
       this.interrupt();
     });
     setHandler(cancelSignal, () => this.askCancel());
-    setHandler(cancelUpdate, async () => {
-      this.askCancel();
-      await condition(() => this.cancelAnswer !== undefined);
-      return this.cancelAnswer!;
-    });
+    setHandler(cancelUpdate, () =>
+      // The Web UI's cancel must not take the answer away from whoever waits for one.
+      CancellationScope.nonCancellable(async () => {
+        this.askCancel();
+        await condition(() => this.cancelAnswer !== undefined);
+        return this.cancelAnswer!;
+      }),
+    );
     // The Web UI's cancel button means the same as the signal.
     CancellationScope.current().cancelRequested.catch(() => this.askCancel());
   }
@@ -89,11 +92,12 @@ export class PaymentRun {
     return CancellationScope.nonCancellable(async () => {
       for (;;) {
         this.isCalled = false;
-        const situation = await this.inTheBooks('takeStock', (ledger) => ledger.takeStock(this.input.id));
+        const situation = await this.inTheBooks((ledger) => ledger.takeStock(this.input.id));
         if (situation) {
           for (const news of situation.news) this.story.tell(news);
           if (isFinal(situation.status)) return this.end(situation);
           this.heedCancels(situation);
+          await this.adopt(situation);
           await this.turn(situation);
         }
         await this.startAfreshIfLong();
@@ -116,6 +120,15 @@ export class PaymentRun {
       this.story.tell('cancel was asked for');
     }
     this.cancelsHeeded = cancels;
+  }
+
+  /** Another run may have asked for a person before this one began; what it asked for may be over. */
+  private async adopt({ status, reason }: Situation): Promise<void> {
+    if (status === 'needs_attention' && reason !== undefined && !this.story.needsAttention) {
+      this.story.needAttention(reason, 'It was so before this run began.');
+      this.isTold = true;
+    }
+    if (this.story.status.reason === 'books_not_answering') await this.goOn();
   }
 
   private async turn({ next, reason }: Situation): Promise<void> {
@@ -144,7 +157,7 @@ export class PaymentRun {
       if (!this.cancelAsked) return;
     }
     const reason = this.cancelAsked ? 'cancelled_on_request' : 'approval_expired';
-    await this.inTheBooks('endApproval', (ledger) => ledger.endApproval(id, reason));
+    await this.inTheBooks((ledger) => ledger.endApproval(id, reason));
   }
 
   /** Only the bank's word makes a cancel true: until it has voided the reference, the money stays where it is. */
@@ -206,7 +219,7 @@ export class PaymentRun {
   }
 
   /** The books' side, at once or patiently; undefined when it couldn't be had, and people were told. */
-  private async inTheBooks<T>(what: keyof Ledger, call: (ledger: Ledger) => Promise<T>): Promise<T | undefined> {
+  private async inTheBooks<T>(call: (ledger: Ledger) => Promise<T>): Promise<T | undefined> {
     try {
       return await call(quick);
     } catch {
@@ -218,9 +231,7 @@ export class PaymentRun {
       retry: { initialInterval: '500ms', maximumInterval: '10s' },
     });
     try {
-      const result = await call(patient);
-      if (this.story.status.reason === 'books_not_answering' && what === 'takeStock') await this.goOn();
-      return result;
+      return await call(patient);
     } catch (error) {
       await this.waitForPeople('books_not_answering', rootMessage(error));
       return undefined;

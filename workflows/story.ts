@@ -3,6 +3,12 @@ import type { TransactionStatus } from '../contracts/statuses';
 import type { TransferStatus } from '../contracts/transfers';
 import { standing } from './start-options';
 
+const HELP: Partial<Record<TransactionStatus, string>> = {
+  needs_attention:
+    '\n\nSend the signal `retry` to try now, or `cancel` to undo; neither needs input. What only people know, two of them resolve.',
+  awaiting_approval: '\n\nA second person approves or rejects it. The signal `cancel` ends it; it needs no input.',
+};
+
 /** What people see of the workflow: the status query, and a readable timeline in its current details. */
 export class Story {
   readonly status: TransferStatus;
@@ -35,6 +41,7 @@ export class Story {
     if (this.status.status === status) return;
     this.become(status);
     this.tell(status);
+    upsertSearchAttributes(standing(status));
   }
 
   /** It needs nobody any more. */
@@ -60,11 +67,9 @@ export class Story {
 
   private show(): void {
     const { id, status, reason, lastError, timeline } = this.status;
-    const help =
-      status === 'needs_attention'
-        ? `\n\n**Last error:** ${lastError}\n\nSend the signal \`retry\` to try now, or \`cancel\` to undo; neither needs input.`
-        : '';
+    const help = HELP[status] ?? '';
+    const error = lastError === undefined ? '' : `\n\n**Last error:** ${lastError}`;
     const lines = timeline.map(({ at, what }) => `- ${at} ${what}`).join('\n');
-    setCurrentDetails(`**${status}**${reason ? ` (${reason})` : ''} \`${id}\`${help}\n\n${lines}`);
+    setCurrentDetails(`**${status}**${reason ? ` (${reason})` : ''} \`${id}\`${error}${help}\n\n${lines}`);
   }
 }

@@ -10,6 +10,7 @@ import {
 import type { SweptShard, TransferItem } from '../../contracts/transfers';
 import { eventually } from '../support/eventually';
 import { TestHoldfast, walletOf } from '../support/holdfast';
+import { resetToStart } from '../support/reset';
 import { statusOf, stuckTransfer, waitingTransfer } from '../support/stuck';
 import { Trouble } from '../support/trouble';
 
@@ -27,20 +28,6 @@ const sweep = (): Promise<SweptShard[]> =>
     taskQueue: TASK_QUEUE,
     args: [holdfast.sweepSettings().input],
   });
-
-/** As the Web UI's Reset does: the run starts over from its first task, in a new run. */
-async function reset(workflowId: string): Promise<void> {
-  const { client, namespace } = holdfast.outside;
-  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
-  const firstTask = events!.find((event) => event.workflowTaskCompletedEventAttributes)!;
-  await client.workflowService.resetWorkflowExecution({
-    namespace: namespace!,
-    workflowExecution: { workflowId },
-    reason: 'a test',
-    requestId: randomUUID(),
-    workflowTaskFinishEventId: firstTask.eventId!,
-  });
-}
 
 /** A group that was started and that nobody could run yet. */
 async function waitingGroup(name: string) {
@@ -116,7 +103,7 @@ describe('the Web UI’s reset', () => {
     await trouble.isOver(id);
     await holdfast.workflowOf(id).signal(retrySignal);
     await holdfast.workflowOf(id).result();
-    await reset(transferWorkflowId(id));
+    await resetToStart(holdfast, transferWorkflowId(id));
     await eventually(async () => expect(await holdfast.workflowOf(id).result()).toMatchObject({ status: 'completed' }));
     expect(await holdfast.entriesOf(id)).toBe(2);
     expect(await holdfast.balance(alice)).toBe('95.00');
@@ -127,7 +114,7 @@ describe('the Web UI’s reset', () => {
     await holdfast.workflowOf(id).signal(cancelSignal);
     await holdfast.workflowOf(id).result();
     await trouble.isOver(id);
-    await reset(transferWorkflowId(id));
+    await resetToStart(holdfast, transferWorkflowId(id));
     expect(await holdfast.workflowOf(id).result()).toMatchObject({ status: 'cancelled' });
     expect(await holdfast.entriesOf(id)).toBe(0);
   });
@@ -135,7 +122,7 @@ describe('the Web UI’s reset', () => {
   test('of a waiting transfer lets it try afresh', async () => {
     const { id } = await waitingTransfer(holdfast, trouble, 'uiafresh');
     await trouble.isOver(id);
-    await reset(transferWorkflowId(id));
+    await resetToStart(holdfast, transferWorkflowId(id));
     expect(await holdfast.workflowOf(id).result()).toMatchObject({ status: 'completed' });
     expect(await holdfast.entriesOf(id)).toBe(2);
   });
@@ -144,7 +131,7 @@ describe('the Web UI’s reset', () => {
     const { id, group, groupId } = await waitingGroup('uigroupreset');
     await holdfast.startWorkers([LANE_TASK_QUEUE]);
     await group.result();
-    await reset(groupId);
+    await resetToStart(holdfast, groupId);
     expect(await holdfast.outside.client.workflow.getHandle(groupId).result()).toMatchObject({ completed: 1 });
     expect(await holdfast.entriesOf(id)).toBe(2);
   });
