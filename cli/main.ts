@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { VerifyCommand } from './audit/run';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig, loadDatabases, type Config } from './config';
@@ -117,6 +118,23 @@ program
       throw new UserError('There is no demo data in production.', 'Leave HOLDFAST_ENV=production out.');
     const { seed } = await import('./seed.js');
     await seed(config);
+  });
+
+program
+  .command('audit')
+  .summary('prove that nobody changed the books or the audit')
+  .command('verify')
+  .description(
+    'Recomputes every shard’s chain, and holds balances, holds, users and decisions against it. Posting goes on meanwhile.\n' +
+      'Exit codes: 0 all is proven; 1 it could not be checked; 2 there are findings.',
+  )
+  .option('--checkpoint <file>', 'go on after the blocks it names, and write there how far all is proven')
+  .option('--expect <sha256>', 'refuse another checkpoint than the one with this SHA-256')
+  .option('--full', 'from the first block, whatever the checkpoint says')
+  .option('--json', 'print the report as JSON')
+  .action(async (options: VerifyCommand) => {
+    const [{ runVerify }, { terminal }] = await Promise.all([import('./audit/run.js'), import('./ops/screen.js')]);
+    process.exitCode = await runVerify(loadDatabases(localEnv(process.env)), options, terminal());
   });
 
 program
