@@ -14,7 +14,10 @@ let olivia: TestUser;
 let oscar: TestUser;
 beforeAll(async () => {
   bank = await TestBank.start();
-  holdfast = await TestHoldfast.start({ rail: bank.hastyRail(400), payments: { pollFirstMs: 200, pollMaxMs: 500 } });
+  holdfast = await TestHoldfast.start({
+    rail: bank.hastyRail(2_000),
+    payments: { attentionAfterMs: 3_000, pollFirstMs: 200, pollMaxMs: 500 },
+  });
   olivia = await holdfast.api.newUser('olivia', { roles: ['ops'] });
   oscar = await holdfast.api.newUser('oscar', { roles: ['admin'] });
 });

@@ -20,7 +20,10 @@ let oscar: TestUser;
 
 beforeAll(async () => {
   bank = await TestBank.start();
-  holdfast = await TestHoldfast.start({ rail: bank.hastyRail(400), payments: { pollFirstMs: 200, pollMaxMs: 500 } });
+  holdfast = await TestHoldfast.start({
+    rail: bank.hastyRail(2_000),
+    payments: { attentionAfterMs: 3_000, pollFirstMs: 200, pollMaxMs: 500 },
+  });
   [alice] = await holdfast.pair('ops_test', '90000.00');
   olivia = await holdfast.api.newUser('olivia', { roles: ['ops'] });
   oscar = await holdfast.api.newUser('oscar', { roles: ['ops'] });

@@ -15,7 +15,10 @@ let holdfast: TestHoldfast;
 
 beforeAll(async () => {
   bank = await TestBank.start();
-  holdfast = await TestHoldfast.start({ rail: bank.hastyRail(400), payments: { pollFirstMs: 200, pollMaxMs: 500 } });
+  holdfast = await TestHoldfast.start({
+    rail: bank.hastyRail(2_000),
+    payments: { attentionAfterMs: 3_000, pollFirstMs: 200, pollMaxMs: 500 },
+  });
 });
 afterAll(async () => {
   await holdfast.close();
