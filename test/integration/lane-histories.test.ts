@@ -1,11 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import pino from 'pino';
 import { logChannel } from '../../notifications/log-channel';
 import { TestHoldfast } from '../support/holdfast';
 import { eventually } from '../support/eventually';
 import { decoded, recordHistories } from '../support/record-histories';
-import { bundleOf, committedHistories, HISTORIES, replay } from '../support/replay';
+import { bundleOf, committedHistories, eventTypes, keepNew, replay } from '../support/replay';
 import { Trouble } from '../support/trouble';
 
 let holdfast: TestHoldfast;
@@ -14,11 +12,7 @@ beforeAll(async () => {
   const channels = [logChannel(pino({ level: 'silent' }), ['ops', 'user'])];
   holdfast = await TestHoldfast.start({ patienceMs: 20_000, channels });
   recorded = await recordHistories(holdfast, await Trouble.in(holdfast.database));
-  if (process.env['HOLDFAST_RECORD_HISTORIES'] !== '1') return;
-  for (const [name, json] of Object.entries(recorded)) {
-    const file = path.join(HISTORIES, `${name}.json`);
-    if (!existsSync(file)) writeFileSync(file, `${json}\n`);
-  }
+  keepNew(recorded);
 });
 afterAll(() => holdfast.close());
 
@@ -33,8 +27,7 @@ test('what workflows do today can be replayed', async () => {
 });
 
 test('each history shows the way that it is named for', () => {
-  const types = (name: string) =>
-    (JSON.parse(recorded[name]!) as { events: { eventType: string }[] }).events.map(({ eventType }) => eventType);
+  const types = (name: string) => eventTypes(recorded[name]!);
   const scheduled = 'EVENT_TYPE_ACTIVITY_TASK_SCHEDULED';
   expect(types('group-straight-through')).not.toContain(scheduled);
   expect(types('group-straight-through')).toContain('EVENT_TYPE_MARKER_RECORDED');

@@ -11,7 +11,7 @@ import { holdChain, type Trouble } from './trouble';
  * One run of each way a workflow of ours can go, as Temporal recorded it, by name. Those under test/histories/ are what
  * earlier versions of the workflows did: current code must still be able to go on from each. To add those of today:
  *
- *     HOLDFAST_RECORD_HISTORIES=1 npx jest test/integration/lane-histories
+ *     HOLDFAST_RECORD_HISTORIES=1 npx jest histories
  *
  * writes the ones that have no file yet. Remove a file first to record it again, which gives up on runs like it that
  * are still open somewhere.
@@ -119,7 +119,8 @@ async function groupOf(holdfast: TestHoldfast, id: string): Promise<string> {
   throw new Error(`No group has ${id}`);
 }
 
-async function historyOf(holdfast: TestHoldfast, workflowId: string): Promise<string> {
+/** What Temporal recorded of a workflow that has ended. */
+export async function historyOf(holdfast: TestHoldfast, workflowId: string): Promise<string> {
   const handle = holdfast.outside.client.workflow.getHandle(workflowId);
   await handle.result();
   // Which machine recorded it matters to nobody.

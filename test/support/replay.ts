@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { readHistory } from './history-json';
 
-export const HISTORIES = path.join(__dirname, '..', 'histories');
+const HISTORIES = path.join(__dirname, '..', 'histories');
 
 export function committedHistories(): { name: string; json: string }[] {
   const files = readdirSync(HISTORIES).filter((file) => file.endsWith('.json'));
@@ -11,6 +11,20 @@ export function committedHistories(): { name: string; json: string }[] {
     name: path.basename(file, '.json'),
     json: readFileSync(path.join(HISTORIES, file), 'utf8'),
   }));
+}
+
+/** Commits what has no history yet, when that is asked for. */
+export function keepNew(recorded: Record<string, string>): void {
+  if (process.env['HOLDFAST_RECORD_HISTORIES'] !== '1') return;
+  for (const [name, json] of Object.entries(recorded)) {
+    const file = path.join(HISTORIES, `${name}.json`);
+    if (!existsSync(file)) writeFileSync(file, `${json}\n`);
+  }
+}
+
+/** The kinds of events in a history, in order. */
+export function eventTypes(json: string): string[] {
+  return (JSON.parse(json) as { events: { eventType: string }[] }).events.map(({ eventType }) => eventType);
 }
 
 /** Only what is worth a person's attention: a replay that fails says so by itself. */
