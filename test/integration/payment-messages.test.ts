@@ -166,7 +166,6 @@ describe.each(BOTH)('a %s', (type) => {
     expect(await payments.statusOf(facts)).toMatchObject({ status: 'pending' });
     await payments.tell(settledFact(facts));
     expect(await payments.ended(facts)).toMatchObject({ status: 'completed' });
-    expect(await timeline(facts)).toContain('the bank told: settled');
     expect(await holdfast.balance(user)).toBe(after(type));
   });
 
