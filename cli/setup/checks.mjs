@@ -28,6 +28,11 @@ export async function runFaultTests(args) {
   return report('faults', await jest(['--config', 'jest.faults.config.js', '--runInBand', ...args]));
 }
 
+/** Pictures of the real Web UI for the docs; without a Chromium it says so, and takes none. */
+export async function takeScreenshots(args) {
+  return report('screenshots', await jest(['--config', 'jest.screenshots.config.js', ...args]));
+}
+
 /** One test, given more time than among the others: `--minutes 5 --seed …`. */
 export async function runSoak(args) {
   const { values } = parseArgs({ args, options: { minutes: { type: 'string' }, seed: { type: 'string' } } });

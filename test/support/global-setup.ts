@@ -27,6 +27,7 @@ export default async function globalSetup(): Promise<void> {
   chmodSync(folder, 0o711); // as root, Postgres runs as a user who has to get in
   const { reachableCopies } = dataFolder(path.join(packageRoot(), '.holdfast'));
   const passwords = { admin: 'admin', owner: 'owner', app: 'app' };
+  const withWebUi = process.env['HOLDFAST_TEST_WEB_UI'] === '1';
   const say = (line: string) => process.stderr.write(`${line}\n`);
 
   const startBooks = async () => {
@@ -47,7 +48,7 @@ export default async function globalSetup(): Promise<void> {
 
   const [postgres, temporal] = await Promise.all([
     startBooks(),
-    startTemporal({ port: 0, uiPort: undefined, logFile: path.join(folder, 'temporal.log'), say }),
+    startTemporal({ port: 0, ...(withWebUi && { uiPort: 0 }), logFile: path.join(folder, 'temporal.log'), say }),
   ]);
   globalThis.holdfastTestServers = { folder, postgres, temporal };
 
@@ -57,6 +58,7 @@ export default async function globalSetup(): Promise<void> {
     HOLDFAST_TEST_OWNER_URL_TEMPLATE: postgres.ownerUrl('{db}'),
     HOLDFAST_TEST_APP_URL_TEMPLATE: postgres.appUrl('{db}'),
     HOLDFAST_TEST_TEMPORAL_ADDRESS: temporal.address,
+    ...(temporal.uiUrl !== undefined && { HOLDFAST_TEST_WEB_UI_URL: temporal.uiUrl }),
     HOLDFAST_TEST_POSTGRES_PID: String(postgres.pid),
     HOLDFAST_TEST_TEMPORAL_PID: String(temporal.pid),
   });

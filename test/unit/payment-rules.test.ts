@@ -4,11 +4,13 @@ import type { BankFact, BankState } from '../../bank/rail';
 import { isFinal, TRANSACTION_STATUSES, type TransactionStatus, type TransactionType } from '../../contracts/statuses';
 import { assess, type Verdict } from '../../payments/assess';
 import { learn, weighFact, type BankRequest, type FactVerdict } from '../../payments/requests';
-import type { Resolution } from '../../payments/stock';
+import { contradictsEnd, type Resolution } from '../../payments/stock';
 
 const REFERENCE = 'tx_0_a:payout:1';
 const STATES = ['sending', 'accepted', 'voiding', 'settled', 'refused', 'voided', 'returned'] as const;
 const BANK_STATES: BankState[] = ['unknown', 'accepted', 'settled', 'refused', 'voided', 'returned'];
+
+const FACTS = { id: 'tx_0_a', type: 'withdrawal', actorId: 'us_0_a', hash: 'h', from: 'ac_0_a' } as const;
 
 const request = (state: BankRequest['state'], change: Partial<BankRequest> = {}): BankRequest => ({
   reference: REFERENCE,
@@ -260,4 +262,21 @@ describe('two people', () => {
         },
       ),
     ));
+});
+
+test.each([
+  ['pending', fact('settled'), false],
+  ['completed', fact('settled'), false],
+  ['completed', fact('settled', { amountMinor: 499n }), true],
+  ['completed', fact('settled', { currency: 'USD' }), true],
+  ['completed', fact('refused'), true],
+  ['completed', fact('voided'), true],
+  ['completed', fact('returned'), false],
+  ['cancelled', fact('settled'), true],
+  ['cancelled', fact('voided'), false],
+  ['cancelled', fact('refused'), false],
+  ['rejected', fact('settled'), true],
+] as const)('of a payment that is %s, word %# of the bank contradicts its end or not', (status, told, wanted) => {
+  const facts = { ...FACTS, amountMinor: 500n, currency: 'SGD' };
+  expect(contradictsEnd({ facts, status }, told)).toBe(wanted);
 });
