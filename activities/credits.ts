@@ -2,15 +2,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import { sql } from 'kysely';
 import { isCurrency } from '../contracts/currencies';
 import { systemAccountId } from '../contracts/ids';
+import { BANK_ACTOR } from '../contracts/payments';
 import type { TransactionOutcome } from '../ledger/commands';
 import { derivedTransactionId } from '../ledger/identity';
 import type { Shard } from '../ledger/shards';
 import { parseEvent } from '../payments/events';
 import { openHouseAccounts } from '../users/accounts';
 import type { ActivityDeps } from '.';
-
-/** Who asked for what nobody of ours asked for. */
-const BANK_ACTOR = '@bank';
 
 export function creditActivities({ shards, sealer }: ActivityDeps) {
   return {

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isWorthANewAttempt } from '../bank/errors';
 import { systemAccountId } from '../contracts/ids';
-import { ownerWorkflowId, type Situation } from '../contracts/payments';
+import { BANK_ACTOR, ownerWorkflowId, type Situation } from '../contracts/payments';
 import { isFinal } from '../contracts/statuses';
 import type { Command, TransactionOutcome } from '../ledger/commands';
 import { derivedTransactionId } from '../ledger/identity';
@@ -45,8 +45,8 @@ export function paymentActivities({ shards }: ActivityDeps) {
       const command = commandOf(stock, verdict);
       const booked = command && (await post(id, command));
       const status = booked?.status ?? stock.status;
-      if (status === 'completed' && (await reverseIfReturned(stock)))
-        news.push('the bank returned it; it was given back');
+      if (isFinal(status) && (await reverseIfReturned(stock, status === 'completed')))
+        news.push('the bank returned it; what it moved was given back');
       const reason = booked ? (booked.reason ?? undefined) : reasonOf(stock, verdict);
       return {
         status,
@@ -77,27 +77,38 @@ export function paymentActivities({ shards }: ActivityDeps) {
     },
   };
 
-  /** A payout that came back is undone by a transaction of its own, once. */
-  async function reverseIfReturned({ facts, request }: Stock): Promise<boolean> {
+  /**
+   * A payout that came back is undone by a transaction of its own, once. Where its customer had not paid for it, since
+   * people had resolved it so, what the bank had moved came out of `@suspense` and goes back there.
+   */
+  async function reverseIfReturned({ facts, request }: Stock, isPaid: boolean): Promise<boolean> {
     if (facts.type !== 'withdrawal' || request?.state !== 'returned') return false;
+    if (!isPaid && !(await hasMoved(facts.id))) return false;
     const shard = shardOf(facts.id);
     const id = derivedTransactionId(shard.number, 'reversal', facts.id);
+    const returnedMinor = request.amount ?? facts.amountMinor;
     const outcome = await post(facts.id, {
       kind: 'credit',
       facts: {
         id,
         type: 'reversal',
-        actorId: facts.actorId,
+        actorId: isPaid ? facts.actorId : BANK_ACTOR,
         hash: id,
         from: systemAccountId(shard.number, '@bank', facts.currency),
-        to: facts.from,
-        amountMinor: facts.amountMinor,
+        ...(isPaid && { to: facts.from }),
+        amountMinor: isPaid ? facts.amountMinor : returnedMinor,
         currency: facts.currency,
         linkedTo: facts.id,
       },
-      ...(request.amount !== null && request.amount !== facts.amountMinor && { movedMinor: request.amount }),
+      ...(isPaid && returnedMinor !== facts.amountMinor && { movedMinor: returnedMinor }),
     });
     return outcome?.replayed === false;
+  }
+
+  async function hasMoved(id: string): Promise<boolean> {
+    const { db } = shardOf(id);
+    const entry = await db.selectFrom('entries').select('block').where('transaction_id', '=', id).executeTakeFirst();
+    return entry !== undefined;
   }
 }
 

@@ -72,6 +72,9 @@ export interface BankAccountInput {
   id: string;
 }
 
+/** Who asked for what nobody of ours asked for. */
+export const BANK_ACTOR = '@bank';
+
 export const paymentWorkflowTypes = {
   deposit: 'deposit',
   withdrawal: 'withdrawal',

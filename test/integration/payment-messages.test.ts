@@ -335,6 +335,22 @@ describe.each(BOTH)('two people resolve a %s', (type) => {
   });
 });
 
+test('a payout of another amount that two people took as not done goes back to @suspense when it comes back', async () => {
+  const houses = () => Promise.all([payments.house('@bank'), payments.house('@suspense')]);
+  const before = await houses();
+  const facts = await mismatched('withdrawal');
+  await payments.resolve(facts, staff, 'cancelled');
+  await payments.ended(facts);
+  expect(await houses()).not.toEqual(before);
+  const movement = { amountMinor: 299n, currency: 'SGD', settlementId: 'st_return' };
+  const returned = { reference: referenceOf(facts), state: 'returned', ...movement } as const;
+  for (const item of [await payments.tell(returned), await payments.tell(returned)]) {
+    await eventually(async () => expect(await payments.inboxItem(item)).toMatchObject({ status: 'done' }));
+  }
+  await eventually(async () => expect(await houses()).toEqual(before));
+  expect(await holdfast.balance(user)).toBe('10.00');
+});
+
 describe('what people see of a payment in the Web UI', () => {
   const listed = async (query: string) => {
     const found: string[] = [];
