@@ -4,7 +4,7 @@ import { checkPayments } from '../support/final-checks';
 import { makePeople, makeStaff } from '../support/people';
 import { Stack, until } from '../support/stack';
 import { differencesFromBank } from '../support/bank-books';
-import { askedFor, countOf, OPEN, secondSettlements, standings, UNREAD, withBooks } from '../soak/books';
+import { askedFor, countOf, OPEN, secondSettlements, standings, unended, UNREAD, withBooks } from '../soak/books';
 import { Customers } from '../soak/customers';
 import { Ops } from '../soak/ops';
 import { PEOPLE, planOf } from '../soak/plan';
@@ -53,6 +53,7 @@ test(
     // What did not end shows below, by name.
     await until('everything to end', isQuiet, SETTLING_DOWN_MS).catch((error: unknown) => say(String(error)));
     say(await withBooks(stack, standings));
+    say(await withBooks(stack, unended));
     ops.goHome();
     await working;
     say({ operations: plan.operations.length, kills: plan.kills.length, answers: customers.answers, ops: ops.done });

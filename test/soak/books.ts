@@ -21,6 +21,15 @@ export async function standings(db: pg.Client): Promise<Record<string, number>> 
   return Object.fromEntries(rows.map(({ line, n }) => [line, Number(n)]));
 }
 
+/** What has not ended, with the last that is known of it at the bank: for whoever looks for the reason. */
+export async function unended(db: pg.Client): Promise<string[]> {
+  const { rows } = await db.query<{ line: string }>(
+    `select concat_ws(' ', t.id, t.type, t.status, t.reason, r.reference, r.state, r.reason) as line
+     from transactions t left join bank_requests r on r.transaction_id = t.id where t.completed_at is null order by 1`,
+  );
+  return rows.map(({ line }) => line);
+}
+
 /** Those that customers asked for, by id. */
 export async function askedFor(db: pg.Client): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
