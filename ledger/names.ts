@@ -16,12 +16,19 @@ const MAX_CACHED = 200_000;
  */
 export class Names {
   private readonly byName = new Map<string, NamedAccount>();
+  private readonly asking = new Map<string, Promise<NamedAccount | undefined>>();
   private readonly byId = new Map<AccountId, string>();
 
   constructor(private readonly shards: Shards) {}
 
   async resolve(name: WalletName): Promise<NamedAccount | undefined> {
-    return this.cached(name) ?? (await this.find(name));
+    const known = this.cached(name);
+    if (known) return known;
+    // A thousand transfers to one new name ask once.
+    const key = walletName(name);
+    const asking = this.asking.get(key) ?? this.find(name).finally(() => this.asking.delete(key));
+    this.asking.set(key, asking);
+    return asking;
   }
 
   /** The answer at once, when it is known: the hot path of a transfer. */
