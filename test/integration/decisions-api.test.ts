@@ -221,7 +221,7 @@ describe('ops’ list of what waits', () => {
   };
 
   test('shows each with why, since when and where it is worked on', async () => {
-    const { id } = await asked('list_a');
+    const { user, id } = await asked('list_a');
     const { data } = await list('?order=newest&limit=1');
     expect(data[0]).toMatchObject({
       transaction: { id, status: 'awaiting_approval' },
@@ -236,6 +236,7 @@ describe('ops’ list of what waits', () => {
       { transaction: { id, status: 'needs_attention', reason: 'stuck' }, lastError: 'made by a test' },
     ]);
     await holdfast.startWorkers();
+    await holdfast.becomes(user, id, 'completed', 20_000);
   });
 
   test('is paged in either order, and filtered', async () => {
