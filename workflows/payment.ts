@@ -34,6 +34,9 @@ const BANK_CALLS: Record<BankCall, string> = {
   voidAtBank: 'Ask the bank to forbid it',
 };
 
+/** An attempt may take this long before a retry that was asked for ends it. */
+const HASTY_MS = 5_000;
+
 /** What the books do is quick: in the workflow's own task, or patiently while their shard is away. */
 const quick = proxyLocalActivities<Ledger>({
   startToCloseTimeout: '2s',
@@ -55,6 +58,7 @@ export class PaymentRun {
   /** How a cancel that was asked for ended. */
   private cancelAnswer: CancelAnswer | undefined;
   private attempt: CancellationScope | undefined;
+  private attemptAt = 0;
   /** Whether Postgres knows what needs attention. */
   private isTold = false;
   /** Since when the bank has had it, by the workflow's clock. */
@@ -73,7 +77,9 @@ export class PaymentRun {
     setHandler(newsSignal, () => void (this.isCalled = true));
     setHandler(retrySignal, () => {
       this.story.tell('retry was asked for');
-      this.interrupt();
+      this.isCalled = true;
+      // Only one that has been at it for a while: retries that come quickly must not each end the one before.
+      if (Date.now() - this.attemptAt > HASTY_MS) this.attempt?.cancel();
     });
     setHandler(cancelSignal, () => this.askCancel());
     setHandler(cancelUpdate, () =>
@@ -202,6 +208,7 @@ export class PaymentRun {
       summary: BANK_CALLS[call],
     });
     this.attempt = new CancellationScope();
+    this.attemptAt = Date.now();
     try {
       const answer = await this.attempt.run(() => bank[call](this.input.id));
       this.story.tell(
