@@ -19,6 +19,8 @@ module.exports = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.holdfast/'],
   // Postgres and Temporal want a core too: more workers than this only slow each other down.
   maxWorkers: 2,
+  // What native modules hold stays after each suite, and coverage walks through all of it: begin afresh before that grows.
+  workerIdleMemoryLimit: '768MB',
   testTimeout: 60_000,
   collectCoverageFrom: [
     '{contracts,ledger,users,payments,notifications,workflows,activities,bank,api,worker,migrations,cli}/**/*.ts',

@@ -64,6 +64,8 @@ export function openShards(options: { urls: string[]; log: Logger; patienceMs?: 
       });
       // An idle connection that the server ends is replaced at the next use.
       pool.on('error', (err) => options.log.warn({ err, shard: number }, 'an idle database connection ended'));
+      // Of one in use its query tells; unheard, this second word of it would end the whole process.
+      pool.on('connect', (client) => client.on('error', () => {}));
       const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
       return {
         number,

@@ -24,6 +24,8 @@ export function openPool(databaseUrl: string, onError: (error: Error) => void): 
     },
   });
   pool.on('error', onError); // an idle connection that broke; the next query gets another
+  // Of one in use its query tells; unheard, this second word of it would end the whole process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

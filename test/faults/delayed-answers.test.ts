@@ -13,29 +13,29 @@ import { checkBooks } from '../support/final-checks';
 import { ask } from '../support/http';
 import { makeWish, requestOf, type Told, type Wish } from '../support/load';
 import { makePeople, withShards, type Person } from '../support/people';
-import { Proxy } from '../support/proxy';
+import { Wire } from '../support/wire';
 import { Stack, until } from '../support/stack';
 
 let stack: Stack;
-let proxy: Proxy;
+let wire: Wire;
 let people: Person[];
 const told = new Map<string, Told>();
 
 beforeAll(async () => {
   stack = await Stack.start({ apis: 0, workers: 0 });
   people = await makePeople(stack, 4, 100_00n);
-  proxy = await Proxy.to(stack.appUrl);
+  wire = await Wire.to(stack.appUrl);
 });
 afterEach(async () => {
-  proxy.release();
+  wire.release();
   for (const each of stack.processes.splice(0)) await each.kill();
 });
 afterAll(async () => {
   await stack?.stop();
-  await proxy?.close();
+  await wire?.close();
 });
 
-const throughProxy = () => ({ HOLDFAST_DATABASE_URLS: proxy.urlOf(stack.appUrl) });
+const throughWire = () => ({ HOLDFAST_DATABASE_URLS: wire.urlOf(stack.appUrl) });
 
 function itemOf({ id, person, to, amountMinor }: Wish): TransferItem {
   const facts = { type: 'transfer', from: person.wallet, to: to.wallet, currency: 'SGD', amountMinor, message: null };
@@ -51,9 +51,9 @@ function itemOf({ id, person, to, amountMinor }: Wish): TransferItem {
 }
 
 /** A post under way on the wire, from a poster like that of any process. */
-function postThroughProxy(wish: Wish): Promise<Outcome[]> {
+function postThroughWire(wish: Wish): Promise<Outcome[]> {
   const command = { kind: 'transfer' as const, facts: factsOf(itemOf(wish)) };
-  return withShards(stack, (shards) => shards.shard(0).poster.post([command]), proxy.urlOf(stack.appUrl));
+  return withShards(stack, (shards) => shards.shard(0).poster.post([command]), wire.urlOf(stack.appUrl));
 }
 
 /** The transfer's own workflow, which is asked to cancel before anything else. */
@@ -71,13 +71,13 @@ async function cancelByWorkflow(wish: Wish) {
 test('a post that reaches Postgres only after its cancel moves nothing', async () => {
   await stack.addWorker();
   const wish = makeWish(people, 'cancelled-first');
-  proxy.holdFrom('toServer', 'begin isolation level');
-  const posted = postThroughProxy(wish);
-  await proxy.met();
+  wire.holdFrom('toServer', 'begin isolation level');
+  const posted = postThroughWire(wish);
+  await wire.met();
 
   const workflow = await cancelByWorkflow(wish);
   expect((await workflow.result()).status).toBe('cancelled');
-  proxy.release();
+  wire.release();
 
   expect(await posted).toMatchObject([{ kind: 'transaction', status: 'cancelled', replayed: true }]);
   told.set(wish.key, { wish, status: 'cancelled' });
@@ -87,13 +87,13 @@ test('a post that reaches Postgres only after its cancel moves nothing', async (
 test('a post held up between its reading and its writing loses the chain, and then finds itself cancelled', async () => {
   await stack.addWorker();
   const wish = makeWish(people, 'cancelled-between');
-  proxy.holdFrom('toServer', 'insert into transactions');
-  const posted = postThroughProxy(wish);
-  await proxy.met();
+  wire.holdFrom('toServer', 'insert into transactions');
+  const posted = postThroughWire(wish);
+  await wire.met();
 
   const workflow = await cancelByWorkflow(wish);
   expect((await workflow.result()).status).toBe('cancelled');
-  proxy.release();
+  wire.release();
 
   expect(await posted).toMatchObject([{ kind: 'transaction', status: 'cancelled', replayed: true }]);
   told.set(wish.key, { wish, status: 'cancelled' });
@@ -103,14 +103,14 @@ test('a post held up between its reading and its writing loses the chain, and th
 test('a cancel that comes after a post whose answer is still under way is too late, and says so', async () => {
   await stack.addWorker();
   const wish = makeWish(people, 'posted-first');
-  proxy.holdFrom('toClient', 'COMMIT\0');
-  const posted = postThroughProxy(wish);
-  await proxy.met();
+  wire.holdFrom('toClient', 'COMMIT\0');
+  const posted = postThroughWire(wish);
+  await wire.met();
 
   const workflow = await cancelByWorkflow(wish);
   expect((await workflow.result()).status).toBe('completed');
   expect(JSON.stringify(await workflow.query('status'))).toContain('the cancel came too late');
-  proxy.release();
+  wire.release();
 
   expect(await posted).toMatchObject([{ kind: 'transaction', status: 'completed' }]);
   told.set(wish.key, { wish, status: 'completed' });
@@ -118,13 +118,13 @@ test('a cancel that comes after a post whose answer is still under way is too la
 });
 
 test('a commit whose answer is lost is settled by asking the books, not by posting again', async () => {
-  const api = await stack.addApi(throughProxy());
+  const api = await stack.addApi(throughWire());
   for (let round = 0; round < 5; round += 1) {
     const wish = makeWish(people, `lost-commit-${round}`);
-    proxy.cutAt('toClient', 'COMMIT\0');
+    wire.cutAt('toClient', 'COMMIT\0');
     const { token } = wish.person;
     const answer = await ask(`${api.url}/v1/transfers`, { method: 'POST', token, ...requestOf(wish) });
-    await proxy.met();
+    await wire.met();
     expect([answer.status, answer.body.status]).toEqual([201, 'completed']);
     told.set(wish.key, { wish, status: 'completed' });
   }
@@ -132,14 +132,14 @@ test('a commit whose answer is lost is settled by asking the books, not by posti
 });
 
 test('an API whose wire to Postgres goes silent still answers, and what it answered stays true', async () => {
-  const api = await stack.addApi(throughProxy());
+  const api = await stack.addApi(throughWire());
   await stack.addWorker();
   const wish = makeWish(people, 'silent-wire');
   const { token } = wish.person;
-  proxy.holdFrom('toServer', 'begin isolation level');
+  wire.holdFrom('toServer', 'begin isolation level');
   const answer = await ask(`${api.url}/v1/transfers`, { method: 'POST', token, timeoutMs: 60_000, ...requestOf(wish) });
   expect([201, 202, 503]).toContain(answer.status);
-  proxy.release();
+  wire.release();
   await until('it to be over', async () => {
     const again = await ask(`${api.url}/v1/transfers`, {
       method: 'POST',

@@ -23,7 +23,7 @@ const SETTLE_AFTER_MS = 5_000;
 
 let stack: Stack;
 let people: Person[];
-let db: pg.Client;
+let db: pg.Pool;
 
 beforeAll(async () => {
   stack = await Stack.start({
@@ -31,18 +31,13 @@ beforeAll(async () => {
     env: { HOLDFAST_BANK_POLL_FIRST_MS: '300', HOLDFAST_BANK_POLL_MAX_MS: '600' },
   });
   people = await makePeople(stack, TYPES.length * MOMENTS.length);
-  await connect();
+  db = new pg.Pool({ connectionString: stack.appUrl, types: valueTypes });
+  db.on('error', () => {}); // Postgres is among the killed
 });
 afterAll(async () => {
   await db?.end();
   await stack?.stop();
 });
-
-async function connect(): Promise<void> {
-  db = new pg.Client({ connectionString: stack.appUrl, types: valueTypes });
-  db.on('error', () => {}); // Postgres is among the killed
-  await db.connect();
-}
 
 /** A deposit and a withdrawal at each moment, side by side, when the process is killed. */
 test.each(VICTIMS)('%s killed at each moment of deposits and withdrawals, and started again', async (victim) => {
@@ -144,11 +139,12 @@ async function kill(victim: Victim): Promise<void> {
   await processOf(victim).kill();
 }
 
+/** Resolves when all are well: a process may have ended and been started again while the victim was away. */
 async function startAgain(victim: Victim): Promise<void> {
-  if (victim === 'Temporal') return stack.startTemporal();
-  if (victim !== 'Postgres') return processOf(victim).start();
-  await stack.startPostgres();
-  await connect();
+  if (victim === 'Temporal') await stack.startTemporal();
+  else if (victim === 'Postgres') await stack.startPostgres();
+  else await processOf(victim).start();
+  await Promise.all(stack.processes.map((each) => each.healthy()));
 }
 
 function processOf(victim: 'API' | 'worker' | 'bank') {

@@ -4,14 +4,14 @@ import { Poster } from '../../ledger/poster';
 import { verifyShard } from '../../ledger/verify';
 import { TestBooks } from '../support/books';
 import { silent } from '../support/people';
-import { Proxy } from '../support/proxy';
+import { Wire } from '../support/wire';
 
 let books: TestBooks;
-let wire: Proxy;
+let wire: Wire;
 let poster: Poster;
 beforeAll(async () => {
   books = await TestBooks.create(3);
-  wire = await Proxy.to(books.database.appUrl);
+  wire = await Wire.to(books.database.appUrl);
   poster = new Poster({ shard: 0, url: wire.urlOf(books.database.appUrl), log: silent });
 });
 afterAll(async () => {

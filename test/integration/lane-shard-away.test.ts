@@ -1,18 +1,16 @@
 import { TestHoldfast, walletOf } from '../support/holdfast';
 import { eventually } from '../support/eventually';
-import { TcpProxy } from '../support/tcp-proxy';
+import { Wire } from '../support/wire';
 
-let postgres: TcpProxy;
+let postgres: Wire;
 let holdfast: TestHoldfast;
 beforeAll(async () => {
   holdfast = await TestHoldfast.start({
     patienceMs: 1_500,
     transfers: { groupMaxAgeMs: 60_000 },
     databaseUrl: async ({ appUrl }) => {
-      const url = new URL(appUrl);
-      postgres = await TcpProxy.before(url.host);
-      url.host = postgres.address;
-      return url.href;
+      postgres = await Wire.to(appUrl);
+      return postgres.urlOf(appUrl);
     },
   });
 });

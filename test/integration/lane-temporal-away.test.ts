@@ -1,13 +1,13 @@
 import { TestHoldfast, walletOf } from '../support/holdfast';
 import { eventually } from '../support/eventually';
-import { TcpProxy } from '../support/tcp-proxy';
+import { Wire } from '../support/wire';
 
 const ASYNC = { prefer: 'respond-async' };
 
-let temporal: TcpProxy;
+let temporal: Wire;
 let holdfast: TestHoldfast;
 beforeAll(async () => {
-  temporal = await TcpProxy.before(process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']!);
+  temporal = await Wire.to(process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']!);
   holdfast = await TestHoldfast.start({ temporalAddress: temporal.address, lane: { deadlineMs: 8_000 } });
 });
 afterEach(() => temporal.comeBack());

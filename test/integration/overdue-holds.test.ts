@@ -4,10 +4,10 @@ import { TASK_QUEUE, workflowTypes, type SweptShard } from '../../contracts/tran
 import type { TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
 import { TestHoldfast, walletOf } from '../support/holdfast';
-import { TcpProxy } from '../support/tcp-proxy';
+import { Wire } from '../support/wire';
 
 /** Before shard 1's database. By itself a transfer that waits for a person would try again in ten minutes. */
-let far: TcpProxy;
+let far: Wire;
 let holdfast: TestHoldfast;
 let alice: TestUser;
 let bob: TestUser;
@@ -19,10 +19,8 @@ beforeAll(async () => {
     transfers: { groupMaxAgeMs: 1_000 },
     databaseUrl: async ({ appUrl }, shard) => {
       if (shard === 0) return appUrl;
-      const url = new URL(appUrl);
-      far = await TcpProxy.before(url.host);
-      url.host = far.address;
-      return url.href;
+      far = await Wire.to(appUrl);
+      return far.urlOf(appUrl);
     },
   });
   [alice, bob] = [await holdfast.personOn(0, 'alice'), await holdfast.personOn(1, 'bob')];

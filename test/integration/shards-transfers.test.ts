@@ -2,10 +2,10 @@ import { verifyShard } from '../../ledger/verify';
 import type { TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
 import { TestHoldfast, walletOf } from '../support/holdfast';
-import { TcpProxy } from '../support/tcp-proxy';
+import { Wire } from '../support/wire';
 
 /** Before shard 1's database. */
-let far: TcpProxy;
+let far: Wire;
 let holdfast: TestHoldfast;
 let alice: TestUser;
 let carol: TestUser;
@@ -18,10 +18,8 @@ beforeAll(async () => {
     patienceMs: 1_000,
     databaseUrl: async ({ appUrl }, shard) => {
       if (shard === 0) return appUrl;
-      const url = new URL(appUrl);
-      far = await TcpProxy.before(url.host);
-      url.host = far.address;
-      return url.href;
+      far = await Wire.to(appUrl);
+      return far.urlOf(appUrl);
     },
   });
 });

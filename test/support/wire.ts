@@ -12,37 +12,58 @@ interface Rule {
 }
 
 /**
- * A wire between a process and Postgres. It passes everything on, until a test has it hold what travels, or cut the
- * connection instead of passing an answer on: the other side has then done what nobody here hears of.
+ * A wire to a server. It passes everything on, until a test takes the server away, loses its answers, holds what
+ * travels, or breaks the connection instead of passing an answer on: the other side has then done what nobody here
+ * hears of.
  */
-export class Proxy {
+export class Wire {
   private readonly links = new Set<Link>();
   private rule: Rule | undefined;
+  private isAway = false;
 
   private constructor(
     private readonly server: net.Server,
     private readonly target: { host: string; port: number },
   ) {
-    server.on('connection', (client) => {
-      const link = new Link(client, net.connect(this.target), this);
-      this.links.add(link);
-      if (this.rule?.met && this.rule.then === 'hold') link.hold(this.rule.way);
-    });
+    server.on('connection', (client) => this.accept(client));
   }
 
-  static async to(url: string): Promise<Proxy> {
-    const { hostname, port } = new URL(url);
-    const server = net.createServer();
-    const proxy = new Proxy(server, { host: hostname, port: Number(port) });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return proxy;
+  /** To the server at a URL, or at `host:port`. */
+  static async to(server: string): Promise<Wire> {
+    const { hostname, port } = new URL(server.includes('://') ? server : `tcp://${server}`);
+    const here = net.createServer();
+    await new Promise<void>((resolve) => here.listen(0, '127.0.0.1', resolve));
+    return new Wire(here, { host: hostname, port: Number(port) });
+  }
+
+  get address(): string {
+    return `127.0.0.1:${(this.server.address() as net.AddressInfo).port}`;
   }
 
   /** The same address, by way of this wire. */
   urlOf(url: string): string {
     const through = new URL(url);
-    through.port = String((this.server.address() as net.AddressInfo).port);
+    through.host = this.address;
     return through.href;
+  }
+
+  /** Nothing arrives, and who tries is cut off at once. */
+  goAway(): void {
+    this.isAway = true;
+    this.cutAll();
+  }
+
+  /** What is asked still arrives; its answers do not. */
+  swallowAnswers(): void {
+    this.rule = { way: 'toClient', on: '', then: 'hold', met: true };
+    for (const link of this.links) link.hold('toClient');
+  }
+
+  /** As if nothing had been; a connection whose answers were lost is of no use any more. */
+  comeBack(): void {
+    this.isAway = false;
+    if (this.rule) this.cutAll();
+    this.rule = undefined;
   }
 
   /** From the first chunk with these bytes on, that direction of that connection, and of every later one, is held. */
@@ -68,7 +89,7 @@ export class Proxy {
   }
 
   async close(): Promise<void> {
-    for (const link of this.links) link.cut();
+    this.cutAll();
     await new Promise((resolve) => this.server.close(resolve));
   }
 
@@ -79,6 +100,20 @@ export class Proxy {
     rule.met = true;
     return rule.then;
   }
+
+  private accept(client: net.Socket): void {
+    if (this.isAway) {
+      client.destroy();
+      return;
+    }
+    const link = new Link(client, net.connect(this.target), this);
+    this.links.add(link);
+    if (this.rule?.met && this.rule.then === 'hold') link.hold(this.rule.way);
+  }
+
+  private cutAll(): void {
+    for (const link of this.links) link.cut();
+  }
 }
 
 class Link {
@@ -87,10 +122,10 @@ class Link {
   constructor(
     private readonly client: net.Socket,
     private readonly server: net.Socket,
-    proxy: Proxy,
+    wire: Wire,
   ) {
-    this.carry('toServer', client, server, proxy);
-    this.carry('toClient', server, client, proxy);
+    this.carry('toServer', client, server, wire);
+    this.carry('toClient', server, client, wire);
   }
 
   cut(): void {
@@ -113,9 +148,10 @@ class Link {
     }
   }
 
-  private carry(way: Way, from: net.Socket, to: net.Socket, proxy: Proxy): void {
+  private carry(way: Way, from: net.Socket, to: net.Socket, wire: Wire): void {
+    from.setNoDelay();
     from.on('data', (chunk) => {
-      const verdict = proxy.judge(way, chunk);
+      const verdict = wire.judge(way, chunk);
       if (verdict === 'cut') return this.cut();
       if (verdict === 'hold') this.hold(way);
       const waiting = this.held[way];
