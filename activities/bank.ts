@@ -36,8 +36,8 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
     return { shard, payment, request };
   }
 
-  async function keep(shard: Shard, fact: BankFact): Promise<BankAnswer> {
-    await recordFact(shard.db, fact);
+  async function keep(shard: Shard, fact: BankFact, known?: BankRequest): Promise<BankAnswer> {
+    await recordFact(shard.db, fact, known);
     return { reference: fact.reference, state: fact.state, ...(fact.reason !== undefined && { reason: fact.reason }) };
   }
 
@@ -52,7 +52,7 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
       if (request.state !== 'sending') return answerOf(request);
       if (request === known) {
         const fact = await ask(() => rail.lookUp(request.reference));
-        if (fact.state !== 'unknown') return keep(shard, fact);
+        if (fact.state !== 'unknown') return keep(shard, fact, request);
       }
       const order = {
         reference: request.reference,
@@ -60,14 +60,15 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
         currency: facts.currency,
         account: await accountOf(shard, sealer, facts.bankAccountId!),
       };
-      return keep(shard, await ask(() => (step === 'collect' ? rail.collect(order) : rail.payOut(order))));
+      const fact = await ask(() => (step === 'collect' ? rail.collect(order) : rail.payOut(order)));
+      return keep(shard, fact, request);
     },
 
     /** Asks the bank how it stands: the safety net under its webhooks. */
     async lookUpAtBank(id: string): Promise<BankAnswer> {
       const { shard, request } = await load(id);
       if (!request) throw ApplicationFailure.nonRetryable(`Nothing of ${id} was sent`);
-      return keep(shard, await ask(() => rail.lookUp(request.reference)));
+      return keep(shard, await ask(() => rail.lookUp(request.reference)), request);
     },
 
     /** Has the bank forbid the reference for ever, unless it has processed it; only its word counts. */

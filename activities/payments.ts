@@ -23,7 +23,7 @@ export function paymentActivities({ shards }: ActivityDeps) {
 
   async function paymentOf(id: string): Promise<PaymentRow> {
     const payment = await readPayment(shardOf(id).db, id);
-    if (!payment) throw ApplicationFailure.nonRetryable(`There is no transaction ${id}`);
+    if (!payment) throw noSuchPayment(id);
     return payment;
   }
 
@@ -39,8 +39,9 @@ export function paymentActivities({ shards }: ActivityDeps) {
     /** Books everything that the facts allow, and says how the payment then stands. */
     async takeStock(id: string): Promise<Situation> {
       const { db } = shardOf(id);
-      const { news, odd } = await absorbInbox(db, await paymentOf(id));
-      const stock = (await readStock(db, id))!;
+      const { news, odd } = await absorbInbox(db, id);
+      const stock = await readStock(db, id);
+      if (!stock) throw noSuchPayment(id);
       const verdict = assess({ ...stock, payment: { ...stock.facts, status: stock.status }, isWorthANewAttempt });
       const command = commandOf(stock, verdict);
       const booked = command && (await post(id, command));
@@ -110,6 +111,10 @@ export function paymentActivities({ shards }: ActivityDeps) {
     const entry = await db.selectFrom('entries').select('block').where('transaction_id', '=', id).executeTakeFirst();
     return entry !== undefined;
   }
+}
+
+function noSuchPayment(id: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(`There is no transaction ${id}`);
 }
 
 /** What a verdict books, if anything. */

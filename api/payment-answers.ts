@@ -100,7 +100,8 @@ export async function answerPayment(
   let standing = posted;
   if (!isFinal(posted.status)) {
     const payment = startedPayment({ ...asked.facts, status: posted.status });
-    await (patience.seconds > 0 ? owners.start(payment) : owners.startSoon(payment));
+    const isNew = !posted.replayed;
+    await (patience.seconds > 0 ? owners.start(payment, isNew) : owners.startSoon(payment, isNew));
     if (patience.seconds > 0) {
       await owners.waitFor(payment, patience.seconds * 1_000);
       const now = await findTransaction(shards.forId(id)!.db, id).catch(() => undefined);

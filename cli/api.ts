@@ -6,6 +6,7 @@ import { createApp } from '../api/app';
 import { Lanes } from '../api/lane';
 import { createLog } from '../api/log';
 import { createTokens } from '../api/tokens';
+import { PAYMENT_TASK_QUEUE } from '../contracts/payments';
 import { LANE_TASK_QUEUE } from '../contracts/transfers';
 import { GroupPosts } from '../ledger/group-posts';
 import { Names } from '../ledger/names';
@@ -21,7 +22,7 @@ import { workflowUrls } from './workflow-urls';
 
 const READY_DEADLINE_MS = 2_000;
 
-/** One API process: HTTP, the lanes, and the worker that runs what the lanes start. */
+/** One API process: HTTP, the lanes, and the workers that run what it starts. */
 export async function runApi(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'api' });
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, patienceMs: 3_000 });
@@ -34,8 +35,10 @@ export async function runApi(config: Config): Promise<void> {
   const postGroup = groupPosts.post.bind(groupPosts);
   const lanes = new Lanes({ client, shards, log, settings: config.lane, transfers: config.transfers, postGroup });
   const activities = createActivities({ shards, client, log, groupPosts, rail, sealer, owners });
-  const worker = await createWorker({ ...temporal, taskQueue: LANE_TASK_QUEUE, activities });
-  const working = worker.run();
+  const workers = await Promise.all(
+    [LANE_TASK_QUEUE, PAYMENT_TASK_QUEUE].map((taskQueue) => createWorker({ ...temporal, taskQueue, activities })),
+  );
+  const working = Promise.all(workers.map((worker) => worker.run()));
 
   let stopping = false;
   const app = createApp({
@@ -67,7 +70,7 @@ export async function runApi(config: Config): Promise<void> {
   await once(server, 'listening');
   log.info({ port: config.http.port }, 'listening');
 
-  // Not ready; accept nothing new; let what was accepted end; then the worker, the posters, the connections.
+  // Not ready; accept nothing new; let what was accepted end; then the workers, the posters, the connections.
   onStopSignal(log, async () => {
     stopping = true;
     const closed = once(server, 'close');
@@ -77,7 +80,7 @@ export async function runApi(config: Config): Promise<void> {
     server.closeIdleConnections();
     await Promise.race([closed, new Promise((resume) => setTimeout(resume, 2_000).unref())]);
     server.closeAllConnections();
-    worker.shutdown();
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await working;
   });
   try {

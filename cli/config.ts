@@ -37,7 +37,7 @@ export interface Config {
     webhookSecrets: string[];
     /** How long one call may take. */
     deadlineMs: number;
-    /** What all workers together may ask of it. */
+    /** What all processes together may ask of it, besides each payment's first call. */
     callsPerSecond: number;
   };
   lane: { deadlineMs: number; maxQueued: number; maxGroup: number; groupsInFlight: number };

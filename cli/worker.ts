@@ -2,6 +2,7 @@ import http from 'node:http';
 import { createHttpRail } from '../bank/http-rail';
 import { createActivities } from '../activities';
 import { createLog } from '../api/log';
+import { PAYMENT_TASK_QUEUE } from '../contracts/payments';
 import { LANE_TASK_QUEUE, TASK_QUEUE } from '../contracts/transfers';
 import { GroupPosts } from '../ledger/group-posts';
 import { createSealer } from '../ledger/seal';
@@ -42,7 +43,9 @@ export async function runWorker(config: Config): Promise<void> {
   const stopEnsuring = keepEnsuring(temporal, schedules, log);
 
   const workers = await Promise.all([
-    ...[TASK_QUEUE, LANE_TASK_QUEUE].map((taskQueue) => createWorker({ ...temporal, taskQueue, activities })),
+    ...[TASK_QUEUE, LANE_TASK_QUEUE, PAYMENT_TASK_QUEUE].map((taskQueue) =>
+      createWorker({ ...temporal, taskQueue, activities }),
+    ),
     createBankWorker({ ...temporal, activities, callsPerSecond: config.bank.callsPerSecond }),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));

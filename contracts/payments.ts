@@ -22,6 +22,8 @@ export interface PaymentSettings {
 
 export interface PaymentInput {
   id: string;
+  /** It has just been asked for: its first call to the bank needn't queue behind those that are tried again. */
+  isNew?: boolean;
   settings: PaymentSettings;
   /** Carried over when a long wait goes on as a new run. */
   cancelAsked?: boolean;
@@ -88,7 +90,9 @@ export function isPayment(type: TransactionType): boolean {
   return type === 'deposit' || type === 'withdrawal' || type === 'adjustment';
 }
 
-/** Calls to the bank: a queue of their own, so that its rate has a limit that holds over all workers. */
+/** Payments' workflows, and each one's first call to the bank; every API process and worker serves it. */
+export const PAYMENT_TASK_QUEUE = 'holdfast-payments';
+/** All other calls to the bank: a queue of their own, so that their rate has a limit that holds over all workers. */
 export const BANK_TASK_QUEUE = 'holdfast-bank';
 
 /** The workflow that owns a transaction of this type: each kind its own prefix. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type Kysely } from 'kysely';
 import type { BankEvent } from '../bank/rail';
 import type { TransactionType } from '../contracts/statuses';
@@ -33,6 +34,8 @@ const CONCERNS = ['event_id', 'kind', 'subject', 'transaction_id'] as const;
 const BANK_TYPES: readonly TransactionType[] = ['deposit', 'withdrawal'];
 /** How many workflows are told at once, so that a large delivery doesn't crowd out customers. */
 const TOLD_AT_ONCE = 10;
+/** How long the answer to a request may take from the bank until it is written down. */
+const ANSWER_WITHIN_MS = 500;
 
 /**
  * Keeps everything that the bank told, before the bank is answered: an event is stored once however often it is
@@ -73,8 +76,17 @@ export function waitingEvents(
  */
 export async function handleInboxEvents(deps: InboxDeps, shard: number, events: readonly InboxEvent[]): Promise<void> {
   const { db } = deps.shards.shard(shard);
-  const known = await putAwayKnown(db, events);
-  const facts = events.filter((event) => event.kind === 'fact' && !known.has(event.event_id));
+  const { early, others } = await putAwayKnown(db, events);
+  await wake(deps, shard, others);
+  if (early.length === 0) return;
+  await sleep(ANSWER_WITHIN_MS);
+  const late = await putAwayKnown(db, early);
+  await wake(deps, shard, [...late.early, ...late.others]);
+}
+
+async function wake(deps: InboxDeps, shard: number, events: readonly InboxEvent[]): Promise<void> {
+  const { db } = deps.shards.shard(shard);
+  const facts = events.filter((event) => event.kind === 'fact');
   const payments = await paymentsOf(db, facts);
   const ours = new Set(payments.map(({ id }) => id));
   const unknown = facts.filter((event) => event.transaction_id === null || !ours.has(event.transaction_id));
@@ -88,11 +100,14 @@ export async function handleInboxEvents(deps: InboxDeps, shard: number, events: 
 
 /**
  * Ends what says nothing new: the bank answered so before, or has told it. Waking a workflow that has ended would cost
- * another run of it for nothing.
+ * another run of it for nothing. `early`: the bank is being asked just now, and its answer will say the same.
  */
-async function putAwayKnown(db: Kysely<Database>, events: readonly InboxEvent[]): Promise<Set<string>> {
+async function putAwayKnown(
+  db: Kysely<Database>,
+  events: readonly InboxEvent[],
+): Promise<{ early: InboxEvent[]; others: InboxEvent[] }> {
   const ids = events.flatMap((event) => (event.kind === 'fact' ? event.event_id : []));
-  if (ids.length === 0) return new Set();
+  if (ids.length === 0) return { early: [], others: [...events] };
   const rows = await db
     .selectFrom('bank_inbox')
     .innerJoin('bank_requests', 'bank_requests.reference', 'bank_inbox.subject')
@@ -110,7 +125,12 @@ async function putAwayKnown(db: Kysely<Database>, events: readonly InboxEvent[])
       .where('status', '=', 'new')
       .execute();
   }
-  return new Set(known);
+  const asked = new Set(rows.flatMap(({ state, event_id }) => (state === 'sending' ? event_id : [])));
+  const left = events.filter((event) => !known.includes(event.event_id));
+  return {
+    early: left.filter((event) => asked.has(event.event_id)),
+    others: left.filter((event) => !asked.has(event.event_id)),
+  };
 }
 
 export interface InboxRow extends InboxEvent {

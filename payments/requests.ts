@@ -39,13 +39,13 @@ export async function beginRequest(
 ): Promise<BankRequest | undefined> {
   const { id, step, attempt, state } = request;
   const reference = bankReference(id, step, attempt);
-  await sql`
+  const { rows } = await sql<BankRequest>`
     with payment as (
       select id from transactions where id = ${id} and status in ('pending', 'needs_attention') for share)
     insert into bank_requests (reference, transaction_id, step, attempt, state)
     select ${reference}, id, ${step}, ${attempt}::integer, ${state} from payment
-    on conflict do nothing`.execute(db);
-  return db.selectFrom('bank_requests').selectAll().where('reference', '=', reference).executeTakeFirst();
+    on conflict do nothing returning *`.execute(db);
+  return rows[0] ?? findRequest(db, { reference });
 }
 
 /** What a fact makes of a request: a change, nothing new, or something that can't both be true. */
@@ -91,19 +91,28 @@ export function learn(request: BankRequest, fact: BankFact): BankRequest {
 const differs = (known: string | null, told: string | undefined) =>
   known !== null && told !== undefined && known !== told;
 
-/** Keeps what the bank said of a reference, whoever heard it; somebody else's news in between is weighed again. */
-export async function recordFact(db: Kysely<Database>, fact: BankFact): Promise<FactVerdict | 'unknown_reference'> {
-  for (;;) {
-    const request = await db
-      .selectFrom('bank_requests')
-      .selectAll()
-      .where('reference', '=', fact.reference)
-      .executeTakeFirst();
-    if (!request) return 'unknown_reference';
+/**
+ * Keeps what the bank said of a reference, whoever heard it; somebody else's news in between is weighed again. `known` is
+ * the request as it was a moment ago.
+ */
+export async function recordFact(
+  db: Kysely<Database>,
+  fact: BankFact,
+  known?: BankRequest,
+): Promise<FactVerdict | 'unknown_reference'> {
+  for (let request = known ?? (await findRequest(db, fact)); request; request = await findRequest(db, fact)) {
     const verdict = weighFact(request, fact);
     if (verdict !== 'change') return verdict;
     if (await change(db, request, fact)) return 'change';
   }
+  return 'unknown_reference';
+}
+
+function findRequest(
+  db: Kysely<Database>,
+  { reference }: Pick<BankFact, 'reference'>,
+): Promise<BankRequest | undefined> {
+  return db.selectFrom('bank_requests').selectAll().where('reference', '=', reference).executeTakeFirst();
 }
 
 async function change(db: Kysely<Database>, request: BankRequest, fact: BankFact): Promise<boolean> {

@@ -80,15 +80,17 @@ export interface Absorbed {
  * Adds to the payment what the bank has told by webhook. What contradicts the facts is never acted upon: it stays in the
  * inbox as needing attention.
  */
-export async function absorbInbox(db: Kysely<Database>, payment: PaymentRow): Promise<Absorbed> {
+export async function absorbInbox(db: Kysely<Database>, id: TransactionId): Promise<Absorbed> {
   const absorbed: Absorbed = { news: [], odd: 0 };
   const rows = await db
     .selectFrom('bank_inbox')
     .select(['event_id', 'event'])
-    .where('transaction_id', '=', payment.facts.id)
+    .where('transaction_id', '=', id)
     .where('status', '=', 'new')
     .orderBy('received_at')
     .execute();
+  const payment = rows.length > 0 ? await readPayment(db, id) : undefined;
+  if (!payment) return absorbed;
   for (const row of rows) {
     const fact = parseFact(row.event);
     const verdict = await weigh(db, payment, fact);

@@ -26,14 +26,15 @@ export function createWorker({ connection, namespace, taskQueue, activities }: W
     shutdownGraceTime: GRACE,
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentLocalActivityExecutions: 40,
-    maxConcurrentActivityTaskExecutions: 40,
+    // A bank that hangs may hold many first calls for seconds.
+    maxConcurrentActivityTaskExecutions: 100,
     maxCachedWorkflows: 500,
   });
 }
 
 /**
- * Calls to the bank, and nothing else. Their rate has a limit that holds over all workers together, so that an outage of
- * the bank that ends doesn't become a storm.
+ * Calls to the bank, and nothing else: all but each payment's first. Their rate has a limit that holds over all workers
+ * together, so that an outage of the bank that ends doesn't become a storm.
  */
 export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { callsPerSecond: number }): Promise<Worker> {
   return Worker.create({

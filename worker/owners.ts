@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
@@ -10,6 +11,7 @@ import {
   creditWorkflowId,
   newsSignal,
   ownerWorkflowId,
+  PAYMENT_TASK_QUEUE,
   paymentWorkflowTypes,
   type CancelAnswer,
   type PaymentSettings,
@@ -25,6 +27,8 @@ const CALL_DEADLINE_MS = 2_000;
 const MOST_STARTING = 100;
 /** How long a cancel may wait for its answer. */
 const CANCEL_DEADLINE_MS = 10_000;
+/** Bounds how long a first task that got lost on its way here keeps a payment waiting. */
+const TASK_TIMEOUT = '3s';
 /** gRPC's number of it. */
 const FAILED_PRECONDITION = 9;
 
@@ -39,12 +43,15 @@ export class Owners {
     private readonly client: Client,
     private readonly settings: PaymentSettings,
     private readonly log: Logger,
+    /** Whether this process serves the payments' queue: it is then handed a payment's first task with its start. */
+    private readonly hasWorker = true,
   ) {}
 
-  /** Starts it, unless it runs. */
-  start(payment: StartedPayment): Promise<boolean> {
+  /** Starts it, unless it runs. `isNew`: nobody can have started it before. */
+  start(payment: StartedPayment, isNew = false): Promise<boolean> {
     return this.quietly('start', payment.id, async () => {
-      await this.client.workflow.start(payment.type, this.startOptions(payment));
+      const requestEagerStart = this.hasWorker;
+      await this.client.workflow.start(payment.type, { ...this.startOptions(payment, isNew), requestEagerStart });
     });
   }
 
@@ -52,8 +59,11 @@ export class Owners {
    * Starts it behind the caller, who may go on: its row is durable, and what keeps it from starting the sweep makes up for.
    * With too many under way the caller waits its turn.
    */
-  async startSoon(payment: StartedPayment): Promise<void> {
-    const starting = this.start(payment).finally(() => this.starting.delete(starting));
+  async startSoon(payment: StartedPayment, isNew = false): Promise<void> {
+    // The answer leaves first.
+    const starting = nextTurn()
+      .then(() => this.start(payment, isNew))
+      .finally(() => this.starting.delete(starting));
     this.starting.add(starting);
     if (this.starting.size > MOST_STARTING) await starting;
   }
@@ -155,12 +165,13 @@ export class Owners {
     await this.client.workflow.signalWithStart(payment.type, { ...this.startOptions(payment), signal, signalArgs: [] });
   }
 
-  private startOptions(payment: StartedPayment) {
+  private startOptions(payment: StartedPayment, isNew = false) {
     return {
       ...paymentStartOptions(payment),
       workflowId: ownerWorkflowId(payment.type, payment.id),
-      taskQueue: TASK_QUEUE,
-      args: [{ id: payment.id, settings: this.settings }],
+      taskQueue: PAYMENT_TASK_QUEUE,
+      workflowTaskTimeout: TASK_TIMEOUT,
+      args: [{ id: payment.id, settings: this.settings, isNew }],
     };
   }
 

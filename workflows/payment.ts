@@ -37,6 +37,13 @@ const BANK_CALLS: Record<BankCall, string> = {
 /** An attempt may take this long before a retry that was asked for ends it. */
 const HASTY_MS = 5_000;
 
+/** On the workflow's own queue, where Temporal hands it to this worker in the answer to the task that asks for it. */
+const AT_ONCE = { retry: { maximumAttempts: 1 } };
+const PATIENTLY = {
+  taskQueue: BANK_TASK_QUEUE,
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+} as const;
+
 /** What the books do is quick: in the workflow's own task, or patiently while their shard is away. */
 const quick = proxyLocalActivities<Ledger>({
   startToCloseTimeout: '2s',
@@ -59,6 +66,8 @@ export class PaymentRun {
   private cancelAnswer: CancelAnswer | undefined;
   private attempt: CancellationScope | undefined;
   private attemptAt = 0;
+  /** The first call is on its way with the first task; what fails there takes its turn on the bank's own queue. */
+  private isFirstCall: boolean;
   /** Whether Postgres knows what needs attention. */
   private isTold = false;
   /** Since when the bank has had it, by the workflow's clock. */
@@ -71,6 +80,7 @@ export class PaymentRun {
   constructor(private readonly input: PaymentInput) {
     this.story = new Story(input.id);
     this.cancelAsked = input.cancelAsked ?? false;
+    this.isFirstCall = input.isNew ?? false;
     this.startedAt = input.startedAt ?? Date.now();
     this.pollMs = input.settings.pollFirstMs;
     setHandler(transferStatusQuery, () => this.story.status);
@@ -199,13 +209,14 @@ export class PaymentRun {
 
   /** One bank call with its retries; without an answer in time people are told, and it goes on at a slow beat. */
   private async ask(call: BankCall): Promise<BankAnswer | undefined> {
+    const isFirst = this.isFirstCall;
+    this.isFirstCall = false;
     const bank = proxyActivities<Bank>({
-      taskQueue: BANK_TASK_QUEUE,
       startToCloseTimeout: '15s',
       scheduleToCloseTimeout: this.input.settings.attentionAfterMs,
-      retry: { initialInterval: '500ms', maximumInterval: '10s' },
       cancellationType: ActivityCancellationType.TRY_CANCEL,
       summary: BANK_CALLS[call],
+      ...(isFirst ? AT_ONCE : PATIENTLY),
     });
     this.attempt = new CancellationScope();
     this.attemptAt = Date.now();
@@ -218,7 +229,9 @@ export class PaymentRun {
       return answer;
     } catch (error) {
       // Interrupted: what was asked for comes first, and the next turn reads the facts.
-      if (!this.isCalled) await this.waitForPeople('bank_not_answering', rootMessage(error));
+      if (this.isCalled) return undefined;
+      if (isFirst) this.story.tell('the bank did not answer at once; retrying');
+      else await this.waitForPeople('bank_not_answering', rootMessage(error));
       return undefined;
     } finally {
       this.attempt = undefined;
@@ -289,6 +302,11 @@ export class PaymentRun {
     if (this.cancelAnswer === undefined && this.cancelAsked) this.cancelAnswer = 'under_way';
     await condition(allHandlersFinished);
     const { cancelAsked, startedAt } = this;
-    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({ ...this.input, cancelAsked, startedAt });
+    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({
+      ...this.input,
+      isNew: false,
+      cancelAsked,
+      startedAt,
+    });
   }
 }

@@ -78,6 +78,8 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningTe
 function serverArguments(options: TemporalOptions): string[] {
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port)];
   args.push('--log-level', 'warn', '--log-format', 'json');
+  // As deploy/temporal/dynamicconfig.yaml has it.
+  args.push('--dynamic-config-value', 'system.enableActivityEagerExecution=true');
   if (options.uiPort === undefined) args.push('--headless');
   else args.push('--ui-port', String(options.uiPort));
   if (options.namespace !== undefined) args.push('--namespace', options.namespace);

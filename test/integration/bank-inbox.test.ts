@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { creditWorkflowId, ownerWorkflowId } from '../../contracts/payments';
 import { transactionId } from '../../ledger/identity';
 import { waitingEvents } from '../../payments/inbox';
+import { beginRequest, recordFact } from '../../payments/requests';
 import { openShards } from '../../ledger/shards';
 import { TestApi, type TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
@@ -80,6 +81,18 @@ describe('a webhook of the bank', () => {
       const signals = events!.map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
       expect(signals).toContain('news');
     });
+  });
+
+  test('that overtakes the answer to its request wakes nobody once the answer says the same', async () => {
+    const fields = { wallet: 'mei.SGD', amount: '1.00', bankAccount: await addBankAccount(api, mei) };
+    const { body } = await pay(api, mei, 'deposits', 'overtaken', fields);
+    const { reference } = (await beginRequest(db(), { id: body.id, step: 'collect', attempt: 1, state: 'sending' }))!;
+    const fact = { reference, state: 'settled', amountMinor: 100n, currency: 'SGD', settlementId: 'st_1' } as const;
+    await deliver(api, [factEvent('ev_overtook', fact)]);
+    await recordFact(db(), fact);
+    await eventually(async () => expect(await stored('ev_overtook')).toMatchObject({ status: 'done' }));
+    const { events } = await client.workflow.getHandle(ownerWorkflowId('deposit', body.id)).fetchHistory();
+    expect(events!.some((event) => event.workflowExecutionSignaledEventAttributes)).toBe(false);
   });
 
   test('about a reference of nobody’s, or of what the bank has no part in, is for a person', async () => {

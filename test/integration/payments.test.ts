@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NewFault } from '../../bank/simulator/faults';
 import { systemAccountId } from '../../contracts/ids';
-import { ownerWorkflowId } from '../../contracts/payments';
+import { BANK_TASK_QUEUE, ownerWorkflowId, PAYMENT_TASK_QUEUE } from '../../contracts/payments';
 import type { Command, TransactionFacts } from '../../ledger/commands';
 import { verifyShard } from '../../ledger/verify';
 import { writeEvent } from '../../payments/events';
@@ -65,7 +65,7 @@ async function begin(type: 'deposit' | 'withdrawal', user: TestUser, amountMinor
     type === 'deposit' ? { kind: 'pend', facts, owner } : { kind: 'hold', facts, owner, step: 'hold' };
   const [outcome] = await holdfast.shards.shard(0).poster.post([command]);
   expect(outcome).toMatchObject({ kind: 'transaction', status: 'pending' });
-  await holdfast.owners.start(started(facts));
+  await holdfast.owners.start(started(facts), true);
   return facts;
 }
 
@@ -85,6 +85,19 @@ const faults = (...list: NewFault[]) => bank.control.setFaults(list);
 async function booksAreWhole() {
   expect((await verifyShard(holdfast.shards.shard(0).db)).findings).toEqual([]);
 }
+
+test('the first call to the bank comes with the first task; what it did not answer then takes its turn with others', async () => {
+  const [user] = await holdfast.pair('turns', '10.00');
+  await faults({ name: 'outage', times: 1 });
+  const facts = await begin('deposit', user, 500n);
+  await ends(user, facts, 'completed');
+  const { events } = await holdfast.outside.client.workflow
+    .getHandle(ownerWorkflowId('deposit', facts.id))
+    .fetchHistory();
+  expect(events![0]!.workflowExecutionStartedEventAttributes).toMatchObject({ eagerExecutionAccepted: true });
+  const queues = events!.flatMap((event) => event.activityTaskScheduledEventAttributes?.taskQueue?.name ?? []);
+  expect(queues).toEqual([PAYMENT_TASK_QUEUE, BANK_TASK_QUEUE]);
+});
 
 test('a deposit is collected at the bank and credited', async () => {
   const [user] = await holdfast.pair('deposit', '10.00');

@@ -78,7 +78,7 @@ export class TestApi {
       tokens: createTokens({ key: TOKEN_KEY, ttlSeconds: 600 }),
       log,
       lanes: choose.lanes ?? NO_LANES,
-      owners: new Owners(new Client({ connection: temporal }), PAYMENTS, log),
+      owners: new Owners(new Client({ connection: temporal }), PAYMENTS, log, false),
       rail: createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [WEBHOOK_SECRET] }),
       approvalFrom: new Map([['SGD', 10_000_00n]]),
       workflowUrl: (workflowId) => `http://temporal.example/${encodeURIComponent(workflowId)}`,

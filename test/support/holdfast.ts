@@ -6,7 +6,7 @@ import pino from 'pino';
 import { createActivities } from '../../activities';
 import { createHttpRail } from '../../bank/http-rail';
 import type { Rail } from '../../bank/rail';
-import { BANK_TASK_QUEUE, type PaymentSettings } from '../../contracts/payments';
+import { BANK_TASK_QUEUE, PAYMENT_TASK_QUEUE, type PaymentSettings } from '../../contracts/payments';
 import { Lanes, type LaneSettings, type PostGroup } from '../../api/lane';
 import { LANE_TASK_QUEUE, TASK_QUEUE, transferWorkflowId, type TransferSettings } from '../../contracts/transfers';
 import { shardOfUsername, transactionId } from '../../ledger/identity';
@@ -49,7 +49,7 @@ export interface Fields {
   message?: string;
 }
 
-const ALL_QUEUES: string[] = [LANE_TASK_QUEUE, TASK_QUEUE, BANK_TASK_QUEUE];
+const ALL_QUEUES: string[] = [LANE_TASK_QUEUE, TASK_QUEUE, PAYMENT_TASK_QUEUE, BANK_TASK_QUEUE];
 
 const PAYMENTS: PaymentSettings = {
   attentionAfterMs: 1_500,
