@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { NewFault } from '../../bank/simulator/faults';
 import { cancelSignal, retrySignal, searchAttributes } from '../../contracts/transfers';
 import type { TransactionFacts } from '../../ledger/commands';
@@ -91,6 +92,22 @@ describe.each(BOTH)('a %s', (type) => {
     expect(await payments.ended(facts)).toMatchObject({ status: 'completed' });
     expect(await timeline(facts)).toContain('retry was asked for');
     expect(await holdfast.balance(user)).toBe(after(type));
+  });
+
+  test('that is told `retry` again and again gets its answer all the same', async () => {
+    const facts = await unreachable(type);
+    await faults({ name: 'slow', delayMs: 200 });
+    let isOver = false;
+    const ended = payments.ended(facts).finally(() => (isOver = true));
+    // Quicker than the bank answers; the last may find it ended.
+    for (const giveUpAt = Date.now() + 30_000; !isOver && Date.now() < giveUpAt; await sleep(50)) {
+      await payments
+        .handleOf(facts)
+        .signal(retrySignal)
+        .catch(() => {});
+    }
+    expect(isOver).toBe(true);
+    expect(await ended).toMatchObject({ status: 'completed' });
   });
 
   test('that is told `cancel` while the bank is away waits until the bank has voided it', async () => {
