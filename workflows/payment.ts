@@ -73,6 +73,8 @@ export class PaymentRun {
   /** Since when the bank has had it, by the workflow's clock. */
   private acceptedAt: number | undefined;
   private pollMs: number;
+  /** When the bank is next asked how it stands; news that come meanwhile don't put it off. */
+  private pollAt: number | undefined;
   private readonly startedAt: number;
   /** Of the cancels that Postgres knows of, how many were heeded. */
   private cancelsHeeded = 0;
@@ -88,6 +90,7 @@ export class PaymentRun {
     setHandler(retrySignal, () => {
       this.story.tell('retry was asked for');
       this.isCalled = true;
+      if (this.pollAt !== undefined) this.pollAt = Date.now();
       // Only one that has been at it for a while: retries that come quickly must not each end the one before.
       if (Date.now() - this.attemptAt > HASTY_MS) this.attempt?.cancel();
     });
@@ -197,7 +200,9 @@ export class PaymentRun {
   private async waitForSettlement(): Promise<void> {
     const { settings } = this.input;
     this.acceptedAt ??= Date.now();
-    if (await condition(() => this.isCalled, this.pollMs)) return;
+    this.pollAt ??= Date.now() + this.pollMs;
+    const leftMs = this.pollAt - Date.now();
+    if (leftMs > 0 && (await condition(() => this.isCalled, leftMs))) return;
     const isLate = Date.now() - this.acceptedAt > settings.settleWithinMs;
     if (isLate && !this.story.needsAttention) {
       await this.needAttention('not_settled', 'The bank has taken it on and has not settled it in time.');
@@ -205,6 +210,7 @@ export class PaymentRun {
     const ceiling = isLate ? Math.max(settings.slowBeatMs, settings.pollMaxMs) : settings.pollMaxMs;
     this.pollMs = Math.min(this.pollMs * 2, ceiling);
     await this.ask('lookUpAtBank');
+    this.pollAt = Date.now() + this.pollMs;
   }
 
   /** One bank call with its retries; without an answer in time people are told, and it goes on at a slow beat. */
