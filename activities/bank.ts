@@ -79,6 +79,8 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
       if (!request || isFinal(payment.status)) return { reference: bankReference(id, step, 1), state: payment.status };
       await markVoiding(shard.db, request.reference);
       const fact = await ask(() => rail.void(request.reference));
+      // Neither forbidden nor known: then a request under way may still be processed.
+      if (fact.state === 'unknown') throw ApplicationFailure.retryable('The bank has not forbidden it', 'not_voided');
       if (fact.state === 'accepted') await markPastVoiding(shard.db, request.reference);
       return keep(shard, fact);
     },

@@ -53,6 +53,7 @@ export function paymentActivities({ shards }: ActivityDeps) {
         status,
         ...(reason !== undefined && { reason }),
         next: isFinal(status) ? 'nothing' : nextOf(verdict),
+        askedAt: stock.askedAt.getTime(),
         news: odd > 0 ? [...news, 'what contradicts the facts waits for ops in the inbox'] : news,
         ...(stock.cancels > 0 && { cancels: stock.cancels }),
       };

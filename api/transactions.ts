@@ -3,7 +3,7 @@ import * as schemas from '../contracts/schemas';
 import { isTransactionId, parseWalletName } from '../contracts/ids';
 import { ROLES } from '../contracts/statuses';
 import { formatAmount } from '../contracts/money';
-import { findTransaction, listTransactions, ownAccounts, timelineOf, type FoundTransaction } from '../ledger/queries';
+import { findTransaction, listTransactions, ownAccounts, notesOf, timelineOf, type FoundTransaction } from '../ledger/queries';
 import { isStaff, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { HOW_TO_PAGE, nextCursorOf, readSpan } from './pages';
@@ -42,7 +42,7 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
       summary: 'A transaction, with all that happened to it',
       description:
         'Whoever asked for it sees it from the start, the recipient of a transfer once it is completed. The roles ops, auditor and admin may ' +
-        'read every transaction, and see the words of errors in its timeline.',
+        'read every transaction, and see the words of errors and the notes of decisions in its timeline.',
       auth: ROLES,
       pathParameters: transactionIdParameter,
       compress: true,
@@ -55,11 +55,15 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
         const shard = !isTransactionId(id) ? undefined : shards.forId(isStaff(caller) ? id : caller.userId);
         const row = shard && (await findTransaction(shard.db, id));
         if (!row || !mayRead(caller, row)) throw new Problem('not_found');
-        const [[shown], events] = await Promise.all([show(shard.db, [row]), timelineOf(shard.db, id)]);
+        const [[shown], events, notes] = await Promise.all([
+          show(shard.db, [row]),
+          timelineOf(shard.db, id),
+          isStaff(caller) ? notesOf(shard.db, id) : undefined,
+        ]);
         sendJson(res, 200, {
           ...shown!,
           refunded: row.type === 'transfer' ? formatAmount(row.refunded, row.currency) : null,
-          timeline: timelineView(events, isStaff(caller)),
+          timeline: timelineView(events, notes && { notes, sealer }),
         });
       },
     }),

@@ -69,15 +69,17 @@ export function transactionView(
   });
 }
 
+/** `notes`: what people wrote with their decisions, which is for staff, as the words of errors are. */
 export function timelineView(
   events: readonly TimelineRow[],
-  forStaff: boolean,
+  forStaff: { notes: ReadonlyMap<string, string>; sealer: Opener } | undefined,
 ): TransactionWithTimelineView['timeline'] {
-  return events.map(({ at, kind, detail }) => ({
-    at: at.toISOString(),
-    event: kind,
-    detail: readableDetail(detail, forStaff),
-  }));
+  return events.map(({ at, kind, detail }) => {
+    const { by, ...rest } = JSON.parse(detail) as { id?: string; by?: { actor?: string; role?: string } };
+    const note = forStaff && opened(forStaff.notes.get(rest.id ?? '') ?? null, forStaff.sealer);
+    const facts = { ...rest, ...(by && { actor: by.actor, role: by.role }), ...(note && { note }) };
+    return { at: at.toISOString(), event: kind, detail: readableDetail(facts, forStaff !== undefined) };
+  });
 }
 
 export function entryView(row: EntryRow, shard: number, names: AccountNames, sealer: Opener): EntryView {
@@ -124,10 +126,8 @@ function opened(sealed: string | null, sealer: Opener): string | null {
 /** What an owner of the money may read of an event; an error's own words may name servers, and are for staff. */
 const SHOWN_TO_ALL = new Set(['reason', 'step']);
 
-function readableDetail(detail: string, forStaff: boolean): string | null {
-  const { by, ...rest } = JSON.parse(detail) as { by?: { actor?: string; role?: string } };
-  const facts = Object.entries<unknown>({ ...rest, ...(by && { actor: by.actor, role: by.role }) });
-  const parts = facts
+function readableDetail(facts: Record<string, unknown>, forStaff: boolean): string | null {
+  const parts = Object.entries<unknown>(facts)
     .filter(([key]) => forStaff || SHOWN_TO_ALL.has(key))
     .map(([key, value]) => (key === 'reason' ? readableReason(String(value)) : `${key}: ${String(value)}`));
   return parts.length > 0 ? parts.join(' ') : null;

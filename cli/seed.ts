@@ -23,7 +23,9 @@ const DEMO_USERS: DemoUser[] = [
   { username: 'yunus', name: 'Yunus Demo', role: 'customer', currencies: ['SGD', 'JPY'] },
   { username: 'nick', name: 'Nick Demo', role: 'customer', currencies: ['SGD', 'JPY'] },
   { username: 'andrew', name: 'Andrew Demo', role: 'customer', currencies: ['SGD', 'JPY'] },
+  // Two, for what takes a second person.
   { username: 'ops', name: 'Olivia Ops', role: 'ops', currencies: [] },
+  { username: 'ops2', name: 'Omar Ops', role: 'ops', currencies: [] },
 ];
 
 export const demoPassword = (username: string) => `${username}-demo`;

@@ -27,7 +27,6 @@ export interface PaymentInput {
   settings: PaymentSettings;
   /** Carried over when a long wait goes on as a new run. */
   cancelAsked?: boolean;
-  startedAt?: number;
 }
 
 /** What there is to do next, as the facts in Postgres say. */
@@ -52,6 +51,8 @@ export interface Situation {
   next: NextStep;
   /** What happened since the last look, in words for the timeline. */
   news: string[];
+  /** When it was asked for, in ms: how long approval is waited for counts from then, whichever run waits. */
+  askedAt?: number;
   /** How many cancels people have decided on: one that could not be told to the workflow is learnt of here. */
   cancels?: number;
 }

@@ -76,6 +76,17 @@ export function timelineOf(db: Kysely<Database>, id: TransactionId): Promise<Tim
     .execute();
 }
 
+/** What people wrote with their decisions about it, sealed, by the decisions' ids. */
+export async function notesOf(db: Kysely<Database>, id: TransactionId): Promise<Map<string, string>> {
+  const rows = await db
+    .selectFrom('decisions')
+    .select(['id', 'note_sealed'])
+    .where('transaction_id', '=', id)
+    .where('note_sealed', 'is not', null)
+    .execute();
+  return new Map(rows.map((row) => [row.id, row.note_sealed!]));
+}
+
 export interface TransactionSearch {
   accounts: readonly AccountId[];
   type?: TransactionType | undefined;

@@ -93,8 +93,10 @@ export class BankAccounts {
     return this.shards.forId(owner)!;
   }
 
-  private fingerprintOf({ bankCode, number }: BankAccountDetails): string {
-    return createHmac('sha256', this.fingerprintKey).update(`${bankCode}\0${number}`).digest('base64url');
+  /** With the holder: a name that the bank refused can be put right by adding the account again. */
+  private fingerprintOf({ bankCode, number, holder }: BankAccountDetails): string {
+    const name = holder.toLowerCase().replaceAll(/\s+/g, ' ').trim();
+    return createHmac('sha256', this.fingerprintKey).update(`${bankCode}\0${number}\0${name}`).digest('base64url');
   }
 }
 

@@ -15,6 +15,7 @@ export interface PaymentRow {
   status: Database['transactions']['status'];
   reason: string | null;
   owner: string | null;
+  askedAt: Date;
 }
 
 export async function readPayment(db: Kysely<Database>, id: TransactionId): Promise<PaymentRow | undefined> {
@@ -38,6 +39,7 @@ export async function readPayment(db: Kysely<Database>, id: TransactionId): Prom
       status: row.status,
       reason: row.reason,
       owner: row.owner_workflow,
+      askedAt: row.created_at,
     }
   );
 }

@@ -75,7 +75,6 @@ export class PaymentRun {
   private pollMs: number;
   /** When the bank is next asked how it stands; news that come meanwhile don't put it off. */
   private pollAt: number | undefined;
-  private readonly startedAt: number;
   /** Of the cancels that Postgres knows of, how many were heeded. */
   private cancelsHeeded = 0;
 
@@ -83,7 +82,6 @@ export class PaymentRun {
     this.story = new Story(input.id);
     this.cancelAsked = input.cancelAsked ?? false;
     this.isFirstCall = input.isNew ?? false;
-    this.startedAt = input.startedAt ?? Date.now();
     this.pollMs = input.settings.pollFirstMs;
     setHandler(transferStatusQuery, () => this.story.status);
     setHandler(newsSignal, () => void (this.isCalled = true));
@@ -150,8 +148,8 @@ export class PaymentRun {
     if (this.story.status.reason === 'books_not_answering') await this.goOn();
   }
 
-  private async turn({ next, reason }: Situation): Promise<void> {
-    if (next === 'approval') return this.waitForApproval();
+  private async turn({ next, reason, askedAt }: Situation): Promise<void> {
+    if (next === 'approval') return this.waitForApproval(askedAt ?? workflowInfo().startTime.getTime());
     if (this.story.status.status === 'awaiting_approval') this.story.goOn();
     if (next === 'attention') {
       if (this.cancelAsked) this.refuseCancel('money has moved');
@@ -167,10 +165,10 @@ export class PaymentRun {
    * A second person's word, or its time is over. Before approval nothing can have been sent. The word is in Postgres, and
    * may not have reached this workflow: so it looks by itself, too.
    */
-  private async waitForApproval(): Promise<void> {
+  private async waitForApproval(askedAt: number): Promise<void> {
     const { id, settings } = this.input;
     this.story.wait('awaiting_approval');
-    const leftMs = this.startedAt + settings.approvalWithinMs - Date.now();
+    const leftMs = askedAt + settings.approvalWithinMs - Date.now();
     if (!this.cancelAsked && leftMs > 0) {
       await condition(() => this.isCalled, Math.min(leftMs, settings.slowBeatMs));
       if (!this.cancelAsked) return;
@@ -307,12 +305,7 @@ export class PaymentRun {
     if (!workflowInfo().continueAsNewSuggested) return;
     if (this.cancelAnswer === undefined && this.cancelAsked) this.cancelAnswer = 'under_way';
     await condition(allHandlersFinished);
-    const { cancelAsked, startedAt } = this;
-    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({
-      ...this.input,
-      isNew: false,
-      cancelAsked,
-      startedAt,
-    });
+    const { cancelAsked } = this;
+    await continueAsNew<(input: PaymentInput) => Promise<Situation>>({ ...this.input, isNew: false, cancelAsked });
   }
 }

@@ -36,6 +36,13 @@ describe('a bank account', () => {
     expect((await add(good, nick)).body.id).not.toBe(first.body.id);
   });
 
+  test('added again with its holder’s name put right is another, to be verified anew', async () => {
+    const mistaken = await add({ ...good, holder: 'Mei Tam' });
+    const right = await add({ ...good, holder: ' mei  TAN ' });
+    expect(right.body.id).not.toBe(mistaken.body.id);
+    expect(right.body.id).toBe((await add(good)).body.id);
+  });
+
   test('shows what the bank said of it', async () => {
     const id = await addBankAccount(api, mei, 'refused');
     const { db } = api.deps.shards.shard(0);

@@ -56,6 +56,8 @@ describe('approval', () => {
     expect({ status, decision: headers.get('holdfast-decision') }).toEqual({ status: 202, decision: 'final' });
     expect(body.id).toBe(id);
     await holdfast.becomes(user, id, 'completed', 20_000);
+    expect(JSON.stringify(await holdfast.read(oscar, id))).toContain('note: known customer');
+    expect(JSON.stringify(await holdfast.read(user, id))).not.toContain('known customer');
     expect(await wallet(user)).toMatchObject({ balance: '0.00', held: '0.00' });
     expect(await say(oscar, 'approve', id)).toMatchObject({ status: 409, body: { code: 'not_awaiting_approval' } });
     expect(await say(oscar, 'cancel', id)).toMatchObject({

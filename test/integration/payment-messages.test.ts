@@ -242,6 +242,16 @@ describe.each(['withdrawal', 'adjustment'] as const)('a %s that needs approval',
     await ends(facts, 'cancelled', 'approval_expired');
   });
 
+  test('is waited for as long from when it was asked for, whatever became of its workflow meanwhile', async () => {
+    const facts = await payments.under({ approvalWithinMs: 60_000 }, begin);
+    await isWaiting(facts);
+    await payments.handleOf(facts).terminate();
+    const { created_at } = (await holdfast.row(facts.id))!;
+    const approvalWithinMs = Date.now() - created_at.getTime();
+    await payments.under({ approvalWithinMs }, () => payments.news(facts));
+    await ends(facts, 'cancelled', 'approval_expired');
+  });
+
   test('can be cancelled by a signal, and by an update that says so', async () => {
     const facts = await begin();
     await isWaiting(facts);

@@ -53,7 +53,7 @@ describe('the demo seed', () => {
   });
 
   test('lets every demo user sign in with the demo password', async () => {
-    for (const username of ['house', 'yunus', 'nick', 'andrew', 'ops']) {
+    for (const username of ['house', 'yunus', 'nick', 'andrew', 'ops', 'ops2']) {
       const answer = await api.post('/v1/sessions', { username, password: demoPassword(username) });
       expect({ username, status: answer.status }).toEqual({ username, status: 201 });
     }
@@ -76,6 +76,7 @@ describe('the demo seed', () => {
       nick: ['nick.JPY 0', 'nick.SGD 0.00'],
       andrew: ['andrew.JPY 0', 'andrew.SGD 0.00'],
       ops: ['none for staff'],
+      ops2: ['none for staff'],
     });
   });
 

@@ -120,7 +120,7 @@ test('status --json lists five healthy processes, each with its pid and port', a
 test('the banner has the URLs, the demo users with tokens, and one curl that moves money', () => {
   expect(instance.output).toMatch(/API docs +http:\/\/localhost:\d+\/docs/);
   expect(instance.output).toMatch(/Temporal Web UI +http:\/\/localhost:\d+/);
-  for (const name of ['yunus', 'nick', 'andrew', 'house', 'ops'])
+  for (const name of ['yunus', 'nick', 'andrew', 'house', 'ops', 'ops2'])
     expect(instance.output).toMatch(new RegExp(`${name} +ey`));
   expect(instance.output).toMatch(/curl [^]*Idempotency-Key[^]*"from":"house.SGD","to":"yunus.SGD"/);
 });
