@@ -3,7 +3,14 @@ import * as schemas from '../contracts/schemas';
 import { isTransactionId, parseWalletName } from '../contracts/ids';
 import { ROLES } from '../contracts/statuses';
 import { formatAmount } from '../contracts/money';
-import { findTransaction, listTransactions, ownAccounts, notesOf, timelineOf, type FoundTransaction } from '../ledger/queries';
+import {
+  findTransaction,
+  listTransactions,
+  ownAccounts,
+  notesOf,
+  timelineOf,
+  type FoundTransaction,
+} from '../ledger/queries';
 import { isStaff, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { HOW_TO_PAGE, nextCursorOf, readSpan } from './pages';

@@ -55,7 +55,7 @@ async function forgetGroups(): Promise<void> {
         .deleteWorkflowExecution({ namespace: 'default', workflowExecution: execution })
         .catch((error: unknown) => {
           // The list may still show what is gone.
-          if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
+          if (!isGrpcServiceError(error) || Number(error.code) !== NOT_FOUND) throw error;
         });
     }
     return executions.length === 0;
