@@ -7,6 +7,7 @@ import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
 import { bankActivities } from './bank';
 import { creditActivities } from './credits';
+import { monthsActivities } from './months';
 import { paymentActivities } from './payments';
 import type { Notifier } from '../notifications/deliver';
 import { notifyActivities } from './notify';
@@ -36,6 +37,7 @@ export function createActivities(deps: ActivityDeps) {
     ...sweepActivities(deps),
     ...notifyActivities(deps),
     ...reconcileActivities(deps),
+    ...monthsActivities(deps),
   };
 }
 

@@ -109,7 +109,17 @@ export function paymentActivities({ shards }: ActivityDeps) {
 
   async function hasMoved(id: string): Promise<boolean> {
     const { db } = shardOf(id);
-    const entry = await db.selectFrom('entries').select('block').where('transaction_id', '=', id).executeTakeFirst();
+    const entry = await db
+      .selectFrom('transactions as t')
+      .innerJoin('entries as e', (join) =>
+        join
+          .onRef('e.transaction_id', '=', 't.id')
+          .onRef('e.at', '=', 't.completed_at')
+          .onRef('e.block', '=', 't.final_block'),
+      )
+      .select('e.block')
+      .where('t.id', '=', id)
+      .executeTakeFirst();
     return entry !== undefined;
   }
 }

@@ -1,3 +1,5 @@
+import { missingMonths } from '../ledger/months';
+import { openShards } from '../ledger/shards';
 import { BANK_VARIABLES } from './bank-settings';
 import { CONFIG_VARIABLES, loadConfig, type Config } from './config';
 import { dataFolder } from './embedded/data-folder';
@@ -12,6 +14,8 @@ import { placeOf, refuseWrongSchema } from './preflight';
 import { probeBank, probePostgres, probeTemporal } from './probes';
 import { ConfigError, type Env } from './settings';
 import { UserError } from './user-error';
+
+const log = { info() {}, warn() {}, error() {} };
 
 type Finding = { ok: true; text: string } | { ok: false; text: string; whatToDo: string };
 const good = (text: string): Finding => ({ ok: true, text });
@@ -78,10 +82,24 @@ async function oneShard(url: string, shard: number): Promise<Finding[]> {
   if (!health.healthy) return [bad(`${what}: ${health.reason}`, 'Start it, or correct HOLDFAST_DATABASE_URLS.')];
   try {
     refuseWrongSchema(shard, await schemaOf(url));
-    return [good(what), good(`Migrations of shard ${shard}`)];
+    return [good(what), good(`Migrations of shard ${shard}`), await monthsOf(url, shard)];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return [good(what), bad(error.message, error.whatToDo ?? '')];
+  }
+}
+
+async function monthsOf(url: string, shard: number): Promise<Finding> {
+  const shards = openShards({ urls: [url], log, poolSize: 1 });
+  try {
+    const missing = await missingMonths(shards.shard(0).db);
+    if (missing.length === 0) return good(`Months ahead of shard ${shard}`);
+    return bad(
+      `Shard ${shard} has no tables yet for months ahead: ${missing.join(', ')}`,
+      'Start a worker: its schedule makes them every day. Nothing waits for it: a month’s first posting makes its own.',
+    );
+  } finally {
+    await shards.close();
   }
 }
 

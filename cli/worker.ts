@@ -10,7 +10,7 @@ import { openShards } from '../ledger/shards';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
-import { notifySchedule, reconcileSchedule, sweepSchedule } from '../worker/schedules';
+import { monthsSchedule, notifySchedule, reconcileSchedule, sweepSchedule } from '../worker/schedules';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { openNotifier } from './notifier';
@@ -38,6 +38,7 @@ export async function runWorker(config: Config): Promise<void> {
     sweepSchedule(config.sweep.everyMs, sweepInput),
     notifySchedule(config.notify.everyMs, { shards: shards.count }),
     reconcileSchedule(config.reconcile.everyMs, { shards: shards.count, youngMs: config.reconcile.youngMs }),
+    monthsSchedule({ shards: shards.count }),
   ];
   await ensureTemporal(temporal, schedules);
   const stopEnsuring = keepEnsuring(temporal, schedules, log);

@@ -31,9 +31,9 @@ export async function findAttention(
     select ${sql.join(SHOWN.map((column) => sql.ref(`t.${column}`)))}, t.owner_workflow, e.at as since, e.detail
     from transactions t
     left join lateral (
-      select blocks.at, events.detail from events join blocks on blocks.number = events.block
-      where events.subject_id = t.id and events.kind = t.status
-      order by events.block desc, events.index desc limit 1) e on true
+      select at, detail from events
+      where subject_id = t.id and kind = t.status and at >= t.created_at
+      order by at desc, block desc, index desc limit 1) e on true
     where (t.status = 'needs_attention' or t.status = 'awaiting_approval')
       and ${page.where} and ${sql.join(filtersOf(search), sql` and `)}
     ${page.order}`.execute(db);

@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import { earlier, later, readCursor, writeCursor, type Position } from './cursor';
 import type { Place, PlacedPage } from './places';
 import type { Database } from './schema';
-import { firstBlockAt, spanOf } from './spans';
+import { beginningOf, boundOf, spanOf, type Bound } from './spans';
 
 export interface AuditSearch extends PlacedPage {
   actor?: string | undefined;
@@ -28,15 +28,16 @@ export async function auditEvents(db: Kysely<Database>, shard: number, search: A
   const from = edge && !newestFirst ? later(span.from, edge) : span.from;
   const way = newestFirst ? sql`desc` : sql`asc`;
   const { rows } = await sql<AuditRow>`
-    select e.block, e.index, b.at, e.subject_id, e.kind, e.detail
-    from events e join blocks b on b.number = e.block
+    select e.block, e.index, e.at, e.subject_id, e.kind, e.detail
+    from events e
     where e.detail like '{"by":%'
-      and (e.block, e.index) < (${before.block}::bigint, ${before.index}::integer)
-      and (e.block, e.index) >= (${from.block}::bigint, ${from.index}::integer)
+      and (e.at, e.block, e.index) < (${before.at}::timestamptz, ${before.block}::bigint, ${before.index}::integer)
+      and (e.at, e.block, e.index) >= (${from.at}::timestamptz, ${from.block}::bigint, ${from.index}::integer)
+      and e.at <= ${before.at}::timestamptz and e.at >= ${from.at}::timestamptz
       ${actor === undefined ? sql`` : sql`and e.detail::jsonb #>> '{by,actor}' = ${actor}`}
       ${subject === undefined ? sql`` : sql`and e.subject_id = ${subject}`}
       ${kind === undefined ? sql`` : sql`and e.kind = ${kind}`}
-    order by e.block ${way}, e.index ${way} limit ${limit}`.execute(db);
+    order by e.at ${way}, e.block ${way}, e.index ${way} limit ${limit}`.execute(db);
   return rows;
 }
 
@@ -45,11 +46,11 @@ export function placeOf(shard: number, { at, block, index }: AuditRow): Place {
 }
 
 /** Where this shard's part goes on. At the same moment, shards are in the order of their numbers. */
-async function edgeOf(db: Kysely<Database>, shard: number, after: Place, newestFirst: boolean): Promise<Position> {
+async function edgeOf(db: Kysely<Database>, shard: number, after: Place, newestFirst: boolean): Promise<Bound> {
   if (shard === after.shard) {
     const { block, index } = readCursor(after.id)!;
-    return { block, index: newestFirst ? index : index + 1 };
+    return boundOf(db, { block, index: newestFirst ? index : index + 1 });
   }
   const at = new Date(after.at.getTime() + (shard < after.shard ? 1 : 0));
-  return { block: await firstBlockAt(db, at), index: 0 };
+  return beginningOf(db, at);
 }

@@ -26,11 +26,11 @@ export function readCursor(cursor: string): Position | undefined {
   return ours ? position : undefined;
 }
 
-export function later(one: Position, other: Position): Position {
+export function later<P extends Position>(one: P, other: P): P {
   return earlier(one, other) === one ? other : one;
 }
 
-export function earlier(one: Position, other: Position): Position {
+export function earlier<P extends Position>(one: P, other: P): P {
   if (one.block !== other.block) return one.block < other.block ? one : other;
   return one.index < other.index ? one : other;
 }

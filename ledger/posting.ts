@@ -35,6 +35,8 @@ const DECISIONS = `
     state
   from decisions where transaction_id = any($1) or id = any($2) order by block, index`;
 
+const MONTH = 'select make_months($1, 0)';
+
 /** A commit was sent and its answer never came: the block may be in the chain, or never will be. */
 export class LostCommit extends Error {
   constructor(
@@ -189,6 +191,10 @@ async function writeAndCommit(
   hash: Buffer,
   added: AddedRows,
 ): Promise<void> {
+  // A month's first block sees to its tables, should nobody have made them ahead.
+  const month = isSameMonth(head.at, draft.at)
+    ? []
+    : [client.query({ name: 'month', text: MONTH, values: [draft.at] })];
   const writes = writesOf(draft, added).map((write) => client.query(write));
   const chain = client.query({
     name: 'insert-block',
@@ -201,9 +207,14 @@ async function writeAndCommit(
            select assert_rows(count(*), 1, 'chain_head') from done`,
     values: [draft.block, draft.at, head.hash, hash, added.entries.length, added.events.length],
   });
-  const results = await allSettled([...writes, chain, client.query('commit')]);
+  const results = await allSettled([...month, ...writes, chain, client.query('commit')]);
   // After a failed statement Postgres answers COMMIT with ROLLBACK and no error.
   if (results.at(-1)!.command !== 'COMMIT') throw new Error('The commit was rolled back');
+}
+
+/** As the books' months are: in UTC. */
+function isSameMonth(one: Date, other: Date): boolean {
+  return one.toISOString().slice(0, 7) === other.toISOString().slice(0, 7);
 }
 
 /** Waits for every answer of a pipeline before it throws the first error, so that none is left unhandled. */

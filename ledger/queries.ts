@@ -3,7 +3,7 @@ import type { AccountId, TransactionId, UserId } from '../contracts/ids';
 import type { TransactionStatus, TransactionType } from '../contracts/statuses';
 import type { Position } from './cursor';
 import type { Database } from './schema';
-import { newestRows, pageOf, STRETCH, stretchOf, type Page, type Span, type Way } from './spans';
+import { ENTRIES, newestRows, pageOf, STRETCH, stretchOf, type Page, type Span, type Way } from './spans';
 
 export const SHOWN = [
   'id',
@@ -28,7 +28,7 @@ type TransactionColumns = Selectable<Database['transactions']>;
 export type TransactionRow = Pick<TransactionColumns, (typeof SHOWN)[number]>;
 
 export type EntryRow = Selectable<Database['entries']> &
-  Pick<TransactionColumns, 'type' | 'from_account' | 'to_account' | 'to_name_sealed' | 'message_sealed'> & { at: Date };
+  Pick<TransactionColumns, 'type' | 'from_account' | 'to_account' | 'to_name_sealed' | 'message_sealed'>;
 
 export interface TimelineRow {
   at: Date;
@@ -67,11 +67,12 @@ export type FoundTransaction = NonNullable<Awaited<ReturnType<typeof findTransac
 export function timelineOf(db: Kysely<Database>, id: TransactionId): Promise<TimelineRow[]> {
   return db
     .selectFrom('events')
-    .innerJoin('blocks', 'blocks.number', 'events.block')
-    .select(['blocks.at', 'events.kind', 'events.detail'])
-    .where('events.subject_id', '=', id)
-    .orderBy('events.block')
-    .orderBy('events.index')
+    .select(['at', 'kind', 'detail'])
+    .where('subject_id', '=', id)
+    .where('at', '>=', ({ selectFrom }) => selectFrom('transactions').select('created_at').where('id', '=', id))
+    .orderBy('at')
+    .orderBy('block')
+    .orderBy('index')
     .limit(MAX_TIMELINE)
     .execute();
 }
@@ -110,8 +111,11 @@ export async function listTransactions(
 }
 
 function waysTo(accounts: readonly AccountId[], status: TransactionStatus | undefined): Way[] {
-  const sent: Way = { table: 'transactions', key: ['from_account', 'created_block', 'created_index'] };
-  const toAccount: Way = { table: 'transactions', key: ['to_account', 'created_block', 'created_index'] };
+  const sent: Way = { table: 'transactions', key: ['from_account', 'created_at', 'created_block', 'created_index'] };
+  const toAccount: Way = {
+    table: 'transactions',
+    key: ['to_account', 'created_at', 'created_block', 'created_index'],
+  };
   const arriving: Way = { ...toAccount, where: sql`type = 'deposit' and status <> 'completed'` };
   // What has not completed is seen by whoever asked for it only, and has indexes of its own.
   if (status && status !== 'completed') return [{ ...sent, where: sql`status <> 'completed'` }, arriving];
@@ -127,15 +131,14 @@ export async function listEntries(
   within: Span,
   { account, type, limit }: { account: AccountId; type?: TransactionType | undefined; limit: number },
 ): Promise<Page<EntryRow>> {
-  const ways: Way[] = [{ table: 'entries', key: ['account_id', 'block', 'index'] }];
+  const ways = [ENTRIES];
   const { span, end } = type ? await stretchOf(db, [account], ways, within) : { span: within, end: undefined };
   const columns = ['transaction_id', 'account_id', 'currency', 'amount', 'balance_after'];
   const found = newestRows([account], ways, { span, columns, limit: type ? STRETCH : limit + 1 });
   const { rows } = await sql<EntryRow>`
-    select found.*, t.type, t.from_account, t.to_account, t.to_name_sealed, t.message_sealed, blocks.at
+    select found.*, t.type, t.from_account, t.to_account, t.to_name_sealed, t.message_sealed
     from ${found}
     join transactions t on t.id = found.transaction_id ${type ? sql`and ${is('t.type', type)}` : sql``}
-    join blocks on blocks.number = found.block
     order by found.block desc, found.index desc limit ${limit + 1}`.execute(db);
   return pageOf(rows, limit, end);
 }

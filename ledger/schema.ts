@@ -79,6 +79,8 @@ export interface Database {
     currency: string;
     amount: bigint;
     balance_after: bigint;
+    /** Its block's. */
+    at: Date;
   };
   events: {
     block: bigint;
@@ -87,6 +89,8 @@ export interface Database {
     kind: string;
     /** JSON, as the exact text that was hashed. */
     detail: string;
+    /** Its block's. */
+    at: Date;
   };
   decisions: {
     id: string;

@@ -133,6 +133,7 @@ class Verifier {
   }
 
   private async checkSlice(blocks: Block[], after: bigint, upTo: bigint): Promise<void> {
+    // In every month: a row whose time was changed must not hide in one that a range of time would leave out.
     const rowsOf = (table: 'entries' | 'events') =>
       this.books
         .selectFrom(table)
@@ -193,6 +194,9 @@ class Verifier {
     const hash = blockHash(block.previous_hash, { number: block.number, at: block.at, ...content });
     if (!hash.equals(block.hash)) this.found('hash', subject, 'its content is not what was hashed');
     this.checkZeroSums(subject, entries);
+    if ([entries, events].some((rows) => rows.some(({ at }) => at.getTime() !== block.at.getTime()))) {
+      this.found('at', subject, 'has rows of another time');
+    }
     for (const { id, created_at } of transactions) {
       if (created_at.getTime() !== block.at.getTime()) this.found('created_at', id, `is not the time of ${subject}`);
     }
@@ -215,8 +219,9 @@ class Verifier {
     const { rows } = await sql<{ id: string; balance: bigint; currency: string | null }>`
       select u.id, coalesce(e.balance_after, 0) as balance, a.currency
       from unnest(${accounts}::text[]) as u (id) left join accounts a on a.id = u.id left join lateral (
-        select balance_after from entries where account_id = u.id and block <= ${after}
-        order by block desc, index desc limit 1) e on true`.execute(this.books);
+        select balance_after from entries
+        where account_id = u.id and block <= ${after} and at <= ${new Date(this.from.at)}
+        order by at desc, block desc, index desc limit 1) e on true`.execute(this.books);
     const known = new Map(rows.map((row) => [row.id, row]));
     for (const entry of entries) {
       const account = known.get(entry.account_id)!;
@@ -266,13 +271,14 @@ class Verifier {
           where r.linked_to = t.id and r.type = 'refund' and (r.status = 'completed' or exists (
             select from holds h where h.transaction_id = r.id and h.status = 'held'))) as refunds,
         t.status <> 'completed' or exists (select from entries e where e.account_id = case when t.incoming then t.to_account else t.from_account end
-          and e.block = t.final_block and e.transaction_id = t.id) as moved,
+          and e.at = t.completed_at and e.block = t.final_block and e.transaction_id = t.id) as moved,
         t.status = coalesce(e.kind, 'pending') and t.reason is not distinct from e.detail::jsonb ->> 'reason'
           and (t.completed_at is null or (t.final_block = e.block and t.completed_at = e.at)) as told
       from transactions t left join lateral (
         select e.kind, e.detail, e.block, b.at from events e left join blocks b on b.number = e.block
         where e.subject_id = t.id and e.kind = any(${[...TRANSACTION_STATUSES]}::text[])
-        order by e.block desc, e.index desc limit 1) e on true
+          and e.at >= t.created_at and e.at <= coalesce(t.completed_at, 'infinity')
+        order by e.at desc, e.block desc, e.index desc limit 1) e on true
       where t.created_block > ${after} and t.created_block <= ${upTo}
         or t.id = any(${earlier}::text[])`.execute(this.books);
     for (const { id, moved, told, refunded, refunds } of rows) {
@@ -319,7 +325,7 @@ class Verifier {
         (select coalesce(sum(h.amount), 0)::text from holds h join transactions t on t.id = h.transaction_id
           where h.account_id = a.id and h.status = 'held' and t.completed_at is null) as holds,
         coalesce((select kind from events where subject_id = a.id and kind = any(${[...WALLET_STATUSES]}::text[])
-          order by block desc, index desc limit 1), 'open') as told
+          order by at desc, block desc, index desc limit 1), 'open') as told
       from accounts a where id > ${after} order by id limit 500`.execute(this.books);
     for (const { id, balance, entries, held, holds, status, told } of rows) {
       if (balance !== entries) this.found('balance', id, `is ${balance}, its entries sum to ${entries}`);

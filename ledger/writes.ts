@@ -138,13 +138,13 @@ const insertTransactions = insert(
 const insertEntries = insert(
   'entries',
   { transaction_id: 'text', account_id: 'text', currency: 'text', amount: 'bigint', balance_after: 'bigint' },
-  { block: 'b.block', index: 'n - 1' },
+  { block: 'b.block', index: 'n - 1', at: 'b.at' },
 );
 
 const insertEvents = insert(
   'events',
   { subject_id: 'text', kind: 'text', detail: 'text' },
-  { block: 'b.block', index: 'n - 1' },
+  { block: 'b.block', index: 'n - 1', at: 'b.at' },
 );
 
 const insertSteps = insert('steps', { transaction_id: 'text', step: 'text', outcome: 'text' }, { block: 'b.block' });

@@ -2,7 +2,8 @@ import { sql, type Kysely } from 'kysely';
 
 /**
  * What the application's role may do. It isn't the owner, so what it isn't granted it can't do: entries, events, blocks
- * and steps can only be added to, and nothing of the books can be deleted or truncated.
+ * and steps can only be added to, and nothing of the books can be deleted or truncated. Of the tables of months it may do
+ * nothing at all: it reaches them through entries and events.
  */
 export async function grantToApplication(db: Kysely<unknown>, appRole: string): Promise<void> {
   const role = sql.id(appRole);
@@ -11,6 +12,7 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
     ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events, decisions'],
     ['select, insert', 'bank_accounts, virtual_accounts, bank_requests, bank_inbox, notifications, cursors'],
     ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines'],
+    ['execute', 'function make_months(timestamptz, integer)'],
     ['select, update', 'chain_head'],
     // Of what was asked for, nothing changes afterwards; only how it stands.
     ['update (status, reason, owner_workflow, completed_at, final_block, refunded)', 'transactions'],

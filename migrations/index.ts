@@ -6,6 +6,7 @@ import * as bank from './0002-bank';
 import * as shards from './0003-shards';
 import * as reconciliation from './0004-reconciliation';
 import * as audit from './0005-audit';
+import * as months from './0006-months';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -14,6 +15,7 @@ const migrations: Record<string, Migration> = {
   '0003-shards': shards,
   '0004-reconciliation': reconciliation,
   '0005-audit': audit,
+  '0006-months': months,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();

@@ -36,10 +36,11 @@ export async function collect(
 async function collectStep(trx: Transaction<Database>, shard: number, channels: readonly Channel[]): Promise<Step> {
   const from = await lockCursor(trx);
   if (from === undefined) return { collected: 0, atHead: true };
-  const { upTo, atHead } = await nextBlocks(trx, from);
-  if (upTo === from) return { collected: 0, atHead };
-  const collected = await writeNotices(trx, rowsOf(shard, channels, await eventsBetween(trx, from, upTo, channels)));
-  await trx.updateTable('cursors').set({ block: upTo }).where('name', '=', CURSOR).execute();
+  const { blocks, atHead } = await nextBlocks(trx, from);
+  if (!blocks) return { collected: 0, atHead };
+  const { rows } = await eventsQuery(blocks, channels).execute(trx);
+  const collected = await writeNotices(trx, rowsOf(shard, channels, rows));
+  await trx.updateTable('cursors').set({ block: blocks.last.number }).where('name', '=', CURSOR).execute();
   return { collected, atHead };
 }
 
@@ -58,23 +59,39 @@ async function lockCursor(trx: Transaction<Database>): Promise<bigint | undefine
   return undefined;
 }
 
-/** As many whole blocks as hold a bounded number of events, and always one. */
-async function nextBlocks(trx: Transaction<Database>, from: bigint): Promise<{ upTo: bigint; atHead: boolean }> {
+interface Block {
+  number: bigint;
+  at: Date;
+}
+
+/** The first and the last of some blocks. */
+interface Blocks {
+  first: Block;
+  last: Block;
+}
+
+/** As many whole blocks as hold a bounded number of events, and always one, unless there is none. */
+async function nextBlocks(
+  trx: Transaction<Database>,
+  from: bigint,
+): Promise<{ blocks: Blocks | undefined; atHead: boolean }> {
   const blocks = await trx
     .selectFrom('blocks')
-    .select(['number', 'events'])
+    .select(['number', 'at', 'events'])
     .where('number', '>', from)
     .orderBy('number')
     .limit(BLOCKS_AT_ONCE)
     .execute();
-  let events = 0;
-  let upTo = from;
-  for (const block of blocks) {
+  const [first] = blocks;
+  if (!first) return { blocks: undefined, atHead: true };
+  let events = first.events;
+  let last = first;
+  for (const block of blocks.slice(1)) {
     events += block.events;
-    if (upTo !== from && events > EVENTS_AT_ONCE) return { upTo, atHead: false };
-    upTo = block.number;
+    if (events > EVENTS_AT_ONCE) return { blocks: { first, last }, atHead: false };
+    last = block;
   }
-  return { upTo, atHead: blocks.length < BLOCKS_AT_ONCE };
+  return { blocks: { first, last }, atHead: blocks.length < BLOCKS_AT_ONCE };
 }
 
 export interface ChainEvent extends Happened {
@@ -84,22 +101,18 @@ export interface ChainEvent extends Happened {
   transactionId: string;
 }
 
-/** One range of the events' primary key; of what nobody is told of, only the key is looked at. */
-export function eventsQuery(from: bigint, upTo: bigint, channels: readonly Channel[]) {
+/** One range of the events' primary key, in the months of these blocks; of what nobody is told of, only the key is looked at. */
+export function eventsQuery({ first, last }: Blocks, channels: readonly Channel[]) {
   return sql<ChainEvent>`
-    select e.block, e.index, b.at, e.kind as event, t.id as "transactionId", t.type, t.reason,
+    select e.block, e.index, e.at, e.kind as event, t.id as "transactionId", t.type, t.reason,
            payer.owner_id as "payerId", payee.owner_id as "payeeId",
            exists (select from holds h where h.transaction_id = t.id and h.status = 'released') as released
     from events e
-    join blocks b on b.number = e.block
     join transactions t on t.id = e.subject_id
     join accounts payer on payer.id = t.from_account
     left join accounts payee on payee.id = t.to_account
-    where e.block > ${from} and e.block <= ${upTo} and e.kind = any(${notedEvents(channels)})`;
-}
-
-async function eventsBetween(trx: Transaction<Database>, from: bigint, upTo: bigint, channels: readonly Channel[]) {
-  return (await eventsQuery(from, upTo, channels).execute(trx)).rows;
+    where e.block >= ${first.number} and e.block <= ${last.number} and e.at >= ${first.at} and e.at <= ${last.at}
+      and e.kind = any(${notedEvents(channels)})`;
 }
 
 /** Where no channel reaches users, what moves their money is not even read. */

@@ -4,6 +4,7 @@ import { systemAccountId, type TransactionId } from '../contracts/ids';
 import type { Position } from '../ledger/cursor';
 import type { Database } from '../ledger/schema';
 import type { Shard } from '../ledger/shards';
+import type { Bound } from '../ledger/spans';
 
 const PAGE = 500;
 
@@ -41,7 +42,7 @@ export async function bookedOf(
 ): Promise<Map<TransactionId, bigint>> {
   const { rows } = await sql<{ id: TransactionId; booked: bigint }>`
     select t.id, (select -coalesce(sum(e.amount), 0)::bigint from entries e
-      where e.block = t.final_block and e.transaction_id = t.id
+      where e.at = t.completed_at and e.block = t.final_block and e.transaction_id = t.id
         and e.account_id = ${systemAccountId(number, '@bank', currency)}) as booked
     from transactions t where t.id = any(${ids}::text[])`.execute(db);
   return new Map(rows.map(({ id, booked }) => [id, booked]));
@@ -58,7 +59,7 @@ export interface Booked extends Position {
 /** What was booked at the bank in a currency, from a place on and up to a time, in order. */
 export async function bookedPage(
   { number, db }: Shard,
-  { currency, after, until }: { currency: string; after: Position; until: Date },
+  { currency, after, until }: { currency: string; after: Bound; until: Date },
 ): Promise<Booked[]> {
   const account = systemAccountId(number, '@bank', currency);
   const { rows } = await sql<Booked>`
@@ -67,10 +68,11 @@ export async function bookedPage(
         select from bank_statement_lines l
         where l.transaction_id = case when t.type = 'reversal' then t.linked_to else t.id end
           and (l.kind = 'return') = (t.type = 'reversal')) as "isTold"
-    from entries e join transactions t on t.id = e.transaction_id join blocks b on b.number = e.block
-    where e.account_id = ${account} and (e.account_id, e.block, e.index) > (${account}, ${after.block}::bigint, ${after.index}::integer)
-      and b.at < ${until}
-    order by e.account_id, e.block, e.index limit ${PAGE}`.execute(db);
+    from entries e join transactions t on t.id = e.transaction_id
+    where e.account_id = ${account}
+      and (e.at, e.block, e.index) > (${after.at}::timestamptz, ${after.block}::bigint, ${after.index}::integer)
+      and e.at >= ${after.at}::timestamptz and e.at < ${until}
+    order by e.at, e.block, e.index limit ${PAGE}`.execute(db);
   return rows;
 }
 

@@ -3,7 +3,7 @@ import type { ReconciliationPart } from '../contracts/reconciliation';
 import { shardOfId, type TransactionId } from '../contracts/ids';
 import { derivedTransactionId } from '../ledger/identity';
 import type { Shard, Shards } from '../ledger/shards';
-import { spanOf } from '../ledger/spans';
+import { beginningOf, boundOf } from '../ledger/spans';
 import { transactionOfReference, type BankRequest } from '../payments/requests';
 import { bankCurrencies, bookedOf, bookedPage, keepLines, type KnownLine } from './bank-rows';
 import type { Batch, Finding } from './batch';
@@ -121,8 +121,8 @@ async function checkBooked({ shards }: BankDeps, { days, youngMs }: Days, place:
   const shard = shards.shard(number);
   const since = new Date(days[1] ?? days[0]!);
   const after = place.after
-    ? { block: BigInt(place.after.block), index: place.after.index }
-    : { block: (await spanOf(shard.db, { since })).from.block, index: -1 };
+    ? await boundOf(shard.db, { block: BigInt(place.after.block), index: place.after.index })
+    : { ...(await beginningOf(shard.db, since)), index: -1 };
   const page = await bookedPage(shard, { currency, after, until: new Date(Date.now() - youngMs) });
   const findings = page
     .filter(({ isTold }) => !isTold)

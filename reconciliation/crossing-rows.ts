@@ -3,6 +3,7 @@ import type { TransactionStatus } from '../contracts/statuses';
 import type { Position } from '../ledger/cursor';
 import { TRY } from '../ledger/crossing';
 import type { Database } from '../ledger/schema';
+import { boundOf } from '../ledger/spans';
 
 /** One side of a transfer between two shards. */
 export interface CrossingRow {
@@ -62,11 +63,12 @@ export async function clearingAt(
   db: Kysely<Database>,
   block: bigint,
 ): Promise<{ currency: string; balance: bigint }[]> {
+  const { at } = await boundOf(db, { block, index: 0 });
   const { rows } = await sql<{ currency: string; balance: bigint }>`
     select a.currency, coalesce(e.balance_after, 0) as balance
     from accounts a left join lateral (
-      select balance_after from entries where account_id = a.id and block <= ${block}
-      order by account_id desc, block desc, index desc limit 1) e on true
+      select balance_after from entries where account_id = a.id and block <= ${block} and at <= ${at}
+      order by at desc, block desc, index desc limit 1) e on true
     where a.kind = 'system' and a.id like '%@clearing.%'`.execute(db);
   return rows;
 }

@@ -1,3 +1,4 @@
+import { MONTHS_SCHEDULE_ID, MONTHS_WORKFLOW_TYPE, type MonthsInput } from '../contracts/months';
 import { NOTIFY_SCHEDULE_ID, NOTIFY_WORKFLOW_TYPE, type NotifyInput } from '../contracts/notifications';
 import { RECONCILE_SCHEDULE_ID, RECONCILE_WORKFLOW_TYPE, type ReconcileInput } from '../contracts/reconciliation';
 import { SWEEP_SCHEDULE_ID, workflowTypes, type SweepInput } from '../contracts/transfers';
@@ -38,5 +39,17 @@ export function reconcileSchedule(everyMs: number, input: ReconcileInput): Recur
     everyMs,
     input,
     summary: 'Hold the books against themselves, each other, and the bank',
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+export function monthsSchedule(input: MonthsInput): Recurring {
+  return {
+    scheduleId: MONTHS_SCHEDULE_ID,
+    workflowType: MONTHS_WORKFLOW_TYPE,
+    everyMs: DAY_MS,
+    input,
+    summary: 'Make the tables of the coming months',
   };
 }

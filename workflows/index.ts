@@ -9,3 +9,4 @@ export { bankAccount } from './bank-account';
 export { sweep } from './sweep';
 export { notify } from './notify';
 export { reconcile } from './reconcile';
+export { prepareMonths } from './prepare-months';

@@ -36,6 +36,11 @@ test('books that nobody touched verify, all of their blocks and entries', async 
 const ENDED = `update transactions set status = 'cancelled', final_block = 4, completed_at = created_at
   where created_block = 4`;
 
+/** The same, in another month, as no constraint forbids it. */
+function again(table: string): string {
+  return `select (jsonb_populate_record(t, jsonb_build_object('at', at + interval '1 month'))).* from ${table} t`;
+}
+
 /** Block 2 moved money twice; 3 refused; 4 holds; 5 froze a wallet; 6 refunds, credits and approves. */
 const TAMPERINGS: [string, string, string, string][] = [
   ['an entry’s amount', 'update entries set amount = amount - 1 where block = 2 and index = 0', 'hash', 'block 2'],
@@ -44,6 +49,10 @@ const TAMPERINGS: [string, string, string, string][] = [
   ['a balance after', 'update entries set balance_after = 1 where block = 2 and index = 1', 'running_balance', 'ac_'],
   ['an entry’s currency', `update entries set currency = 'JPY' where block = 2 and index < 2`, 'currency', 'ac_'],
   ['an entry taken away', 'delete from entries where block = 2 and index = 3', 'counts', 'block 2'],
+  ['an entry’s time', `update entries set at = at + interval '1 ms' where block = 2 and index = 0`, 'at', 'block 2'],
+  ['an event’s month', `update events set at = at + interval '1 month' where block = 3`, 'at', 'block 3'],
+  ['entries a second time', `insert into entries ${again('entries')} where block = 2`, 'counts', 'block 2'],
+  ['an event a second time', `insert into events ${again('events')} where block = 5`, 'counts', 'block 5'],
   ['entries in another place', 'update entries set index = index + 9 where block = 2', 'order', 'block 2'],
   ['an event’s text', `update events set detail = '{}' where block = 3`, 'hash', 'block 3'],
   ['an event taken away', 'delete from events where block = 3', 'counts', 'block 3'],

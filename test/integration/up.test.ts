@@ -72,6 +72,17 @@ class Instance {
     return (await this.status()).processes.map(({ pid }) => identify(pid!));
   }
 
+  /** Of the first shard's database. */
+  async owner(): Promise<pg.Client> {
+    const secrets = JSON.parse(readFileSync(path.join(this.folder, 'secrets.json'), 'utf8')) as {
+      postgres: { owner: string };
+    };
+    const { port } = await this.find('postgres');
+    const owner = new pg.Client(`postgres://holdfast_owner:${secrets.postgres.owner}@127.0.0.1:${port}/holdfast_0`);
+    await owner.connect();
+    return owner;
+  }
+
   /** Sends a signal and resolves with how it ended. */
   end(signal: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     return new Promise((resolve) => {
@@ -154,6 +165,21 @@ test('doctor finds nothing wrong with a healthy instance', async () => {
   expect(code).toBe(0);
 });
 
+test('doctor names months ahead that are not made yet', async () => {
+  const owner = await instance.owner();
+  try {
+    const month = `to_char(now() at time zone 'UTC' + interval '2 months', '_YYYY_MM')`;
+    const { rows } = await owner.query<{ name: string }>(`select 'entries' || ${month} as name`);
+    await owner.query(`drop table ${rows[0]!.name}`);
+    const { code, output } = await instance.run('doctor');
+    expect(code).toBe(1);
+    expect(output).toContain(`PROBLEM Shard 0 has no tables yet for months ahead: ${rows[0]!.name}`);
+  } finally {
+    await owner.query('select make_months(now(), 3)');
+    await owner.end();
+  }
+});
+
 test.each(['api', 'worker', 'bank', 'temporal', 'postgres'] as const)(
   '%s comes back after SIGKILL, and it is said',
   async (name) => {
@@ -206,12 +232,7 @@ test('a port in use is named, with the variable that changes it, and who has it 
 });
 
 test('a database of a later or an earlier version is refused, with what to do', async () => {
-  const secrets = JSON.parse(readFileSync(path.join(instance.folder, 'secrets.json'), 'utf8')) as {
-    postgres: { owner: string };
-  };
-  const { port } = await instance.find('postgres');
-  const owner = new pg.Client(`postgres://holdfast_owner:${secrets.postgres.owner}@127.0.0.1:${port}/holdfast_0`);
-  await owner.connect();
+  const owner = await instance.owner();
   try {
     await owner.query(`insert into kysely_migration values ('9999-later', 'now')`);
     for (const command of ['api', 'worker', 'migrate']) {

@@ -18,7 +18,7 @@ import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
-import { notifySchedule, reconcileSchedule, sweepSchedule } from '../../worker/schedules';
+import { monthsSchedule, notifySchedule, reconcileSchedule, sweepSchedule } from '../../worker/schedules';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneShards, type TestDatabase } from './database';
@@ -195,6 +195,7 @@ export class TestHoldfast {
       sweepSchedule(everyMs, input),
       notifySchedule(everyMs, { shards: 1 }),
       reconcileSchedule(everyMs, { shards, youngMs: 0 }),
+      monthsSchedule({ shards }),
     ];
   }
 
