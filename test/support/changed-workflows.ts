@@ -20,3 +20,4 @@ export const bankAccount = changed(current.bankAccount);
 export const sweep = changed(current.sweep);
 export const notify = changed(current.notify);
 export const reconcile = changed(current.reconcile);
+export const prepareMonths = changed(current.prepareMonths);

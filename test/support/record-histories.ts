@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { cancelSignal, retrySignal, TASK_QUEUE, transferWorkflowId, workflowTypes } from '../../contracts/transfers';
+import { MONTHS_WORKFLOW_TYPE } from '../../contracts/months';
 import { NOTIFY_WORKFLOW_TYPE } from '../../contracts/notifications';
 import type { TestUser } from './api';
 import { writeHistory } from './history-json';
@@ -25,6 +26,7 @@ export async function recordHistories(holdfast: TestHoldfast, trouble: Trouble):
     'transfer-cancelled-while-retrying': await cancelledWhileRetrying(holdfast, trouble),
     'transfer-cancel-too-late': await cancelTooLate(holdfast, trouble),
     sweep: await swept(holdfast),
+    'prepare-months': await prepared(holdfast),
     ...(await notified(holdfast)),
   };
 }
@@ -81,6 +83,13 @@ async function cancelTooLate(holdfast: TestHoldfast, trouble: Trouble): Promise<
   await holdfast.shards.shard(0).poster.post([{ kind: 'transfer', facts }]);
   await holdfast.workflowOf(id).signal(cancelSignal);
   return historyOf(holdfast, transferWorkflowId(id));
+}
+
+async function prepared(holdfast: TestHoldfast): Promise<string> {
+  const workflowId = `months-${randomUUID()}`;
+  const args = [{ shards: 1 }];
+  await holdfast.outside.client.workflow.start(MONTHS_WORKFLOW_TYPE, { workflowId, taskQueue: TASK_QUEUE, args });
+  return historyOf(holdfast, workflowId);
 }
 
 async function swept(holdfast: TestHoldfast): Promise<string> {
