@@ -9,9 +9,10 @@ import { missingSearchAttributes } from './embedded/temporal-client';
 import { findReadyTemporal } from './embedded/temporal-cli';
 import { localEnv } from './local-env';
 import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-settings';
-import { schemaOf } from './migrate';
-import { placeOf, refuseWrongSchema } from './preflight';
+import { placeOf } from './place';
+import { requireShard } from './preflight';
 import { probeBank, probePostgres, probeTemporal } from './probes';
+import { MOVE_VARIABLES } from './shards/settings';
 import { ConfigError, type Env } from './settings';
 import { UserError } from './user-error';
 
@@ -63,6 +64,7 @@ function misspelt(env: Env): Finding[] {
     ...CONFIG_VARIABLES,
     ...LOCAL_VARIABLES,
     ...BANK_VARIABLES,
+    ...MOVE_VARIABLES,
     'HOLDFAST_REPORT_DIR',
     'HOLDFAST_ENV_FILE',
   ]);
@@ -72,16 +74,19 @@ function misspelt(env: Env): Finding[] {
 }
 
 async function servers(config: Config): Promise<Finding[]> {
-  const shards = await Promise.all(config.shards.map(({ url }, shard) => oneShard(url, shard)));
+  const shards = await Promise.all(
+    config.shards.map(({ url }, shard) => oneShard({ url, shard, shardCount: config.shards.length })),
+  );
   return [...shards.flat(), ...(await temporal(config))];
 }
 
-async function oneShard(url: string, shard: number): Promise<Finding[]> {
+async function oneShard(of: { url: string; shard: number; shardCount: number }): Promise<Finding[]> {
+  const { url, shard } = of;
   const health = await probePostgres(url);
   const what = `Postgres of shard ${shard} at ${placeOf(url)}`;
   if (!health.healthy) return [bad(`${what}: ${health.reason}`, 'Start it, or correct HOLDFAST_DATABASE_URLS.')];
   try {
-    refuseWrongSchema(shard, await schemaOf(url));
+    await requireShard(of);
     return [good(what), good(`Migrations of shard ${shard}`), await monthsOf(url, shard)];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -6,6 +6,7 @@ import { loadConfig, loadDatabases, type Config } from './config';
 import { packageRoot } from './embedded/package-root';
 import { localEnv } from './local-env';
 import { opsCommand } from './ops';
+import { shardsCommand } from './shards';
 import { UserError } from './user-error';
 
 /** The parts are loaded only when a command needs them, so that `status` doesn't wait for Temporal's native module. */
@@ -182,7 +183,9 @@ books
     process.exitCode = (await reconcileBooks(configuration(), console.log)) ? 0 : 1;
   });
 
-program.addCommand(opsCommand(process.env, (code) => (process.exitCode = code)));
+const exit = (code: number) => (process.exitCode = code);
+program.addCommand(shardsCommand(process.env, exit));
+program.addCommand(opsCommand(process.env, exit));
 
 function configuration(): Config {
   return loadConfig(localEnv(process.env));

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { LATEST_MIGRATION, migrateShard, MIGRATIONS, pendingMigrations } from '../migrations';
 import type { Config } from './config';
 import { recordSetup } from './record-setup';
+import { identityAt, refuseWrongDatabase } from './shards/identity';
 import { UserError } from './user-error';
 
 /** How a database stands to this code's migrations. */
@@ -41,6 +42,14 @@ export async function migrate(config: Pick<Config, 'shards'>, say: (line: string
       throw new UserError(
         `The database of shard ${shard} was migrated by a later Holdfast (${unknown.join(', ')}).`,
         'Run that version, or a later one.',
+      );
+    }
+    const found = await identityAt(ownerUrl);
+    refuseWrongDatabase({ shard, shardCount: shards.length, url }, found);
+    if (found?.state === 'fenced') {
+      throw new UserError(
+        `Shard ${shard} is being moved.`,
+        'Migrate it once it has moved, or once `holdfast shards move --abort` has taken that back.',
       );
     }
     const appRole = decodeURIComponent(new URL(url).username);

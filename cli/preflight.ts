@@ -6,7 +6,9 @@ import { newSecrets } from './embedded/secrets';
 import { withFacts } from './local-env';
 import { embeddedServers, loadLocalSettings, type LocalSettings } from './local-settings';
 import { schemaOf, type Schema } from './migrate';
+import { placeOf } from './place';
 import { probePostgres, probeTemporal, type Health } from './probes';
+import { identityAt, refuseWrongDatabase } from './shards/identity';
 import { ConfigError, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { UserError } from './user-error';
 
@@ -57,7 +59,7 @@ async function requireBooks(config: Config): Promise<void> {
   );
   for (const { shard, url, health } of found) {
     if (!health.healthy) console.error(`Shard ${shard} can't be reached at ${placeOf(url)}: ${health.reason}`);
-    else refuseWrongSchema(shard, await schemaOf(url));
+    else await requireShard({ shard, shardCount: config.shards.length, url });
   }
   if (found.every(({ health }) => !health.healthy)) {
     throw new UserError(
@@ -67,7 +69,13 @@ async function requireBooks(config: Config): Promise<void> {
   }
 }
 
-export function refuseWrongSchema(shard: number, schema: Schema): void {
+/** That this is the shard's database, in use, and of this version. */
+export async function requireShard(of: { shard: number; shardCount: number; url: string }): Promise<void> {
+  refuseWrongSchema(of.shard, await schemaOf(of.url));
+  refuseWrongDatabase(of, await identityAt(of.url));
+}
+
+function refuseWrongSchema(shard: number, schema: Schema): void {
   if (schema.pending.length > 0) {
     throw new UserError(
       `The database of shard ${shard} is older than this Holdfast: it lacks ${schema.pending.join(', ')}.`,
@@ -81,12 +89,6 @@ export function refuseWrongSchema(shard: number, schema: Schema): void {
       'Run the version of Holdfast that made these changes, or a later one.',
     );
   }
-}
-
-/** Host, port and database: what may be shown of a URL that holds a password. */
-export function placeOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`;
 }
 
 /** Servers that start at the same moment, as in a compose file, get a little time. */

@@ -9,11 +9,24 @@ export const valueTypes: pg.CustomTypesConfig = {
 };
 type Parser = (value: string) => unknown;
 
+const READ_ONLY = '25006';
+
+/** The database takes no writes of its shard: it is being moved, or is a copy that isn't in use yet. */
+export class Fenced extends Error {
+  readonly code = READ_ONLY;
+
+  constructor(state: string) {
+    super(`The shard is ${state} here, and takes no writes`);
+    this.name = 'Fenced';
+  }
+}
+
 /** Postgres codes that say the server is away, stopping, or cut us off: the database is not reachable just now. */
 const UNREACHABLE = new Set([
-  '25006', // read_only_sql_transaction: a primary that has become a standby
+  READ_ONLY, // a primary that has become a standby, or a shard that is being moved
   '25P03', // idle_in_transaction_session_timeout
   '25P04', // transaction_timeout
+  '42501', // insufficient_privilege: taken away from the application's role when the shard has moved to another database
   'ECONNREFUSED',
   'ECONNRESET',
   'EPIPE',

@@ -4,7 +4,8 @@ import type { Account, Books, DecisionRecord, Draft, Hold, NewStep, TransactionR
 import { blockHash } from './chain';
 import type { Command, Outcome, RecordCommand, TransactionFacts } from './commands';
 import { decide, mayMoveHouse, needsDecisions } from './decide';
-import { isUnreachable } from './postgres';
+import { Fenced, isUnreachable } from './postgres';
+import type { ShardState } from './schema';
 import { addedRows, writesOf, type AddedRows } from './writes';
 
 export interface Head {
@@ -13,7 +14,7 @@ export interface Head {
   at: Date;
 }
 
-const LOCK = 'select block, hash, at from chain_head for update';
+const LOCK = 'select block, hash, at, (select state from shard_identity) as state from chain_head for update';
 const ACCOUNT = `
   select id, kind, currency, status, owner_frozen as "ownerFrozen", balance, held, version from accounts`;
 const ACCOUNTS = `${ACCOUNT} where id = any($1)`;
@@ -154,7 +155,7 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
   const results = await allSettled([
     client.query('begin isolation level read committed'),
     // A statement of its own: what follows takes its snapshot after the lock, and so sees all that came before.
-    client.query<Head>({ name: 'lock', text: LOCK }),
+    client.query<Head & { state: ShardState }>({ name: 'lock', text: LOCK }),
     decisionsToo
       ? read<Account>('accounts-and-held', ACCOUNTS_AND_HELD, accounts, transactions)
       : read<Account>('accounts', ACCOUNTS, accounts),
@@ -165,8 +166,11 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
     decisionsToo ? read<DecisionRecord>('decisions', DECISIONS, transactions, decisions) : nothing<DecisionRecord>(),
     changeRows(client, changes),
   ]);
+  const [head] = results[1].rows as [Head & { state: ShardState }];
+  // The tables would refuse, too; but what writes nothing is no sign that the shard is in use.
+  if (head.state !== 'active') throw new Fenced(head.state);
   return {
-    head: results[1].rows[0]!,
+    head,
     books: {
       accounts: results[2].rows,
       transactions: results[3].rows,

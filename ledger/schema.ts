@@ -10,9 +10,19 @@ import type {
   WalletStatus,
 } from '../contracts/statuses';
 
+/** Of one shard's databases at most one is `active`, and only that one takes writes. */
+export type ShardState = 'active' | 'fenced' | 'moved' | 'copy';
+
 /** The tables of one shard, as kysely sees them; migrations/ makes them. */
 export interface Database {
-  shard_identity: { shard: number; shard_count: number; created_at: Generated<Date> };
+  shard_identity: {
+    shard: number;
+    shard_count: number;
+    created_at: Generated<Date>;
+    state: Generated<ShardState>;
+    move_id: string | null;
+    moved_to: string | null;
+  };
   users: {
     id: string;
     username: string;

@@ -12,7 +12,7 @@ export interface Shard {
   /** Reads, and writes of what is not money (users, new wallets). */
   readonly db: Kysely<Database>;
   readonly poster: Poster;
-  /** Throws when the database does not answer. */
+  /** Throws when the database does not answer, or has moved away. */
   check(): Promise<void>;
 }
 
@@ -72,7 +72,7 @@ export function openShards(options: { urls: string[]; log: Logger; patienceMs?: 
         db,
         poster: new Poster({ shard: number, url, log: options.log, patienceMs: options.patienceMs }),
         check: async () => {
-          await sql`select 1`.execute(db);
+          await sql`select from chain_head`.execute(db);
         },
       };
     }),

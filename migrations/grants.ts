@@ -5,10 +5,9 @@ import { sql, type Kysely } from 'kysely';
  * and steps can only be added to, and nothing of the books can be deleted or truncated. Of the tables of months it may do
  * nothing at all: it reaches them through entries and events.
  */
-export async function grantToApplication(db: Kysely<unknown>, appRole: string): Promise<void> {
+export async function grantToApplication<DB>(db: Kysely<DB>, appRole: string): Promise<void> {
   const role = sql.id(appRole);
   const grants: [string, string][] = [
-    ['select', 'shard_identity, kysely_migration'],
     ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events, decisions'],
     ['select, insert', 'bank_accounts, virtual_accounts, bank_requests, bank_inbox, notifications, cursors'],
     ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines'],
@@ -26,8 +25,15 @@ export async function grantToApplication(db: Kysely<unknown>, appRole: string): 
     ['update (block)', 'cursors'],
     ['update (status, checked, error, ended_at)', 'reconciliations'],
   ];
-  await sql`grant usage on schema public to ${role}`.execute(db);
+  await grantToAsk(db, appRole);
   for (const [rights, tables] of grants) {
     await sql`grant ${sql.raw(rights)} on ${sql.raw(tables)} to ${role}`.execute(db);
   }
+}
+
+/** What the application's role may do even where its shard is not, or not yet, in use: ask what database it is. */
+export async function grantToAsk<DB>(db: Kysely<DB>, appRole: string): Promise<void> {
+  const role = sql.id(appRole);
+  await sql`grant usage on schema public to ${role}`.execute(db);
+  await sql`grant select on shard_identity, kysely_migration to ${role}`.execute(db);
 }

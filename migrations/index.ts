@@ -1,12 +1,13 @@
 import { Kysely, Migrator, PostgresDialect, sql, type Migration } from 'kysely';
 import pg from 'pg';
-import { grantToApplication } from './grants';
+import { grantToApplication, grantToAsk } from './grants';
 import * as books from './0001-books';
 import * as bank from './0002-bank';
 import * as shards from './0003-shards';
 import * as reconciliation from './0004-reconciliation';
 import * as audit from './0005-audit';
 import * as months from './0006-months';
+import * as moving from './0007-moving';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -16,6 +17,7 @@ const migrations: Record<string, Migration> = {
   '0004-reconciliation': reconciliation,
   '0005-audit': audit,
   '0006-months': months,
+  '0007-moving': moving,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();
@@ -39,20 +41,42 @@ export async function migrateShard(options: {
 }): Promise<{ applied: string[] }> {
   const db = connect(options.ownerUrl);
   try {
-    const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
-    const { error, results } = await migrator.migrateToLatest();
-    if (error) throw error instanceof Error ? error : new Error('The migrations failed', { cause: error });
+    const applied = await toLatest(db);
     await grantToApplication(db, options.appRole);
     await identify(db, options.shard, options.shardCount);
-    return { applied: (results ?? []).map((result) => result.migrationName) };
+    return { applied };
   } finally {
     await db.destroy();
   }
 }
 
+/** Makes the tables of a shard that is to be moved here. The application's role may only learn that they are a copy. */
+export async function migrateCopy(options: {
+  ownerUrl: string;
+  appRole: string;
+  shard: number;
+  shardCount: number;
+}): Promise<void> {
+  const db = connect(options.ownerUrl);
+  try {
+    await toLatest(db);
+    await grantToAsk(db, options.appRole);
+    await identify(db, options.shard, options.shardCount, 'copy');
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function toLatest(db: Kysely<unknown>): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error) throw error instanceof Error ? error : new Error('The migrations failed', { cause: error });
+  return (results ?? []).map((result) => result.migrationName);
+}
+
 /** Writes which shard this database is, once; a database that says otherwise is refused. */
-async function identify(db: Kysely<unknown>, shard: number, shardCount: number): Promise<void> {
-  await sql`insert into shard_identity (shard, shard_count) values (${shard}, ${shardCount})
+async function identify(db: Kysely<unknown>, shard: number, shardCount: number, state = 'active'): Promise<void> {
+  await sql`insert into shard_identity (shard, shard_count, state) values (${shard}, ${shardCount}, ${state})
             on conflict do nothing`.execute(db);
   const { rows } = await sql<{ shard: number; shard_count: number }>`
     select shard, shard_count from shard_identity`.execute(db);

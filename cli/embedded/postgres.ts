@@ -71,6 +71,7 @@ function settings(port: number, durable: boolean): Record<string, string> {
   return {
     port: String(port),
     listen_addresses: '127.0.0.1',
+    wal_level: 'logical', // what `holdfast shards move` replicates by; to change it later takes a restart
     unix_socket_directories: '', // a socket in /tmp could clash with another instance's
     max_connections: '200',
     shared_buffers: '256MB',

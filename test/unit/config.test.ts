@@ -7,6 +7,7 @@ import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
 import { OPS_VARIABLES } from '../../cli/ops/settings';
 import { checkedSettings } from '../../cli/preflight';
 import { ConfigError, type Env } from '../../cli/settings';
+import { MOVE_VARIABLES } from '../../cli/shards/settings';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
 
 const key = () => randomBytes(32).toString('base64');
@@ -234,6 +235,13 @@ test('.env.example lists every setting, and no other', () => {
   const text = readFileSync(path.join(__dirname, '../../.env.example'), 'utf8');
   const listed = [...text.matchAll(/^# ([A-Z][A-Z_]+)=/gm)].map((match) => match[1]);
   expect(new Set(listed)).toEqual(
-    new Set([...CONFIG_VARIABLES, ...LOCAL_VARIABLES, ...BANK_VARIABLES, ...TEMPORAL_VARIABLES, ...OPS_VARIABLES]),
+    new Set([
+      ...CONFIG_VARIABLES,
+      ...LOCAL_VARIABLES,
+      ...BANK_VARIABLES,
+      ...TEMPORAL_VARIABLES,
+      ...OPS_VARIABLES,
+      ...MOVE_VARIABLES,
+    ]),
   );
 });
