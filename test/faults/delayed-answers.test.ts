@@ -12,19 +12,22 @@ import type { transfer } from '../../workflows';
 import { checkBooks } from '../support/final-checks';
 import { ask } from '../support/http';
 import { makeWish, requestOf, type Told, type Wish } from '../support/load';
-import { makePeople, withShards, type Person } from '../support/people';
+import { livesOn, makePeople, withShards, type Person } from '../support/people';
 import { Wire } from '../support/wire';
 import { Stack, until } from '../support/stack';
 
 let stack: Stack;
 let wire: Wire;
+let everybody: Person[];
+/** Those of the first shard, which the wire leads to. */
 let people: Person[];
 const told = new Map<string, Told>();
 
 beforeAll(async () => {
   stack = await Stack.start({ apis: 0, workers: 0 });
-  people = await makePeople(stack, 4, 100_00n);
-  wire = await Wire.to(stack.appUrl);
+  everybody = await makePeople(stack, 8, 100_00n);
+  people = everybody.filter(livesOn(0));
+  wire = await Wire.to(stack.appUrls[0]!);
 });
 afterEach(async () => {
   wire.release();
@@ -35,7 +38,8 @@ afterAll(async () => {
   await wire?.close();
 });
 
-const throughWire = () => ({ HOLDFAST_DATABASE_URLS: wire.urlOf(stack.appUrl) });
+const urlsThroughWire = () => stack.appUrls.map((url, shard) => (shard === 0 ? wire.urlOf(url) : url));
+const throughWire = () => ({ HOLDFAST_DATABASE_URLS: urlsThroughWire().join(',') });
 
 function itemOf({ id, person, to, amountMinor }: Wish): TransferItem {
   const facts = { type: 'transfer', from: person.wallet, to: to.wallet, currency: 'SGD', amountMinor, message: null };
@@ -53,7 +57,7 @@ function itemOf({ id, person, to, amountMinor }: Wish): TransferItem {
 /** A post under way on the wire, from a poster like that of any process. */
 function postThroughWire(wish: Wish): Promise<Outcome[]> {
   const command = { kind: 'transfer' as const, facts: factsOf(itemOf(wish)) };
-  return withShards(stack, (shards) => shards.shard(0).poster.post([command]), wire.urlOf(stack.appUrl));
+  return withShards({ appUrls: urlsThroughWire() }, (shards) => shards.shard(0).poster.post([command]));
 }
 
 /** The transfer's own workflow, which is asked to cancel before anything else. */
@@ -81,7 +85,7 @@ test('a post that reaches Postgres only after its cancel moves nothing', async (
 
   expect(await posted).toMatchObject([{ kind: 'transaction', status: 'cancelled', replayed: true }]);
   told.set(wish.key, { wish, status: 'cancelled' });
-  await checkBooks(stack, { people, told });
+  await checkBooks(stack, { people: everybody, told });
 });
 
 test('a post held up between its reading and its writing loses the chain, and then finds itself cancelled', async () => {
@@ -97,7 +101,7 @@ test('a post held up between its reading and its writing loses the chain, and th
 
   expect(await posted).toMatchObject([{ kind: 'transaction', status: 'cancelled', replayed: true }]);
   told.set(wish.key, { wish, status: 'cancelled' });
-  await checkBooks(stack, { people, told });
+  await checkBooks(stack, { people: everybody, told });
 });
 
 test('a cancel that comes after a post whose answer is still under way is too late, and says so', async () => {
@@ -114,7 +118,7 @@ test('a cancel that comes after a post whose answer is still under way is too la
 
   expect(await posted).toMatchObject([{ kind: 'transaction', status: 'completed' }]);
   told.set(wish.key, { wish, status: 'completed' });
-  await checkBooks(stack, { people, told });
+  await checkBooks(stack, { people: everybody, told });
 });
 
 test('a commit whose answer is lost is settled by asking the books, not by posting again', async () => {
@@ -128,7 +132,7 @@ test('a commit whose answer is lost is settled by asking the books, not by posti
     expect([answer.status, answer.body.status]).toEqual([201, 'completed']);
     told.set(wish.key, { wish, status: 'completed' });
   }
-  await checkBooks(stack, { people, told });
+  await checkBooks(stack, { people: everybody, told });
 });
 
 test('an API whose wire to Postgres goes silent still answers, and what it answered stays true', async () => {
@@ -150,5 +154,5 @@ test('an API whose wire to Postgres goes silent still answers, and what it answe
     return again.status === 201;
   });
   told.set(wish.key, { wish, status: 'completed' });
-  await checkBooks(stack, { people, told });
+  await checkBooks(stack, { people: everybody, told });
 });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => stack?.stop());
 
 test('two hundred identical requests make one transaction, which outlives the history of its workflow', async () => {
-  const people = await makePeople(stack, 2);
+  const people = await makePeople(stack, 4);
   const wish = makeWish(people, 'two-hundred-times');
   const send = (url: string) =>
     ask(`${url}/v1/transfers`, { method: 'POST', token: wish.person.token, ...requestOf(wish) });

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { shardOfId } from '../../contracts/ids';
 import { transactionId } from '../../ledger/identity';
 import { valueTypes } from '../../ledger/postgres';
 import { askCarefully, verifiedBankAccount } from '../support/careful-client';
@@ -8,6 +9,7 @@ import { checkPayments } from '../support/final-checks';
 import { MOMENTS, VICTIMS, type Moment, type Victim } from '../support/kill-rows';
 import { makePeople, type Person } from '../support/people';
 import { Stack } from '../support/stack';
+import { holdChain } from '../support/trouble';
 
 interface Payment {
   id: string;
@@ -23,7 +25,8 @@ const SETTLE_AFTER_MS = 5_000;
 
 let stack: Stack;
 let people: Person[];
-let db: pg.Pool;
+/** Of each shard. */
+let books: pg.Pool[];
 
 beforeAll(async () => {
   stack = await Stack.start({
@@ -31,11 +34,11 @@ beforeAll(async () => {
     env: { HOLDFAST_BANK_POLL_FIRST_MS: '300', HOLDFAST_BANK_POLL_MAX_MS: '600' },
   });
   people = await makePeople(stack, TYPES.length * MOMENTS.length);
-  db = new pg.Pool({ connectionString: stack.appUrl, types: valueTypes });
-  db.on('error', () => {}); // Postgres is among the killed
+  books = stack.appUrls.map((connectionString) => new pg.Pool({ connectionString, types: valueTypes }));
+  for (const db of books) db.on('error', () => {}); // Postgres is among the killed
 });
 afterAll(async () => {
-  await db?.end();
+  await Promise.all((books ?? []).map((db) => db.end()));
   await stack?.stop();
 });
 
@@ -65,7 +68,7 @@ async function bringToTheirMoments(payments: Payment[]): Promise<() => Promise<v
   await Promise.all(at('webhook', 'posting').map(settledUnheard));
   await Promise.all(at('accepted').map(begin));
   await Promise.all(at('accepted').map((each) => requestIs(each, 'accepted')));
-  const letGo = await holdChain();
+  const letGo = await holdChains();
   await keepThere(payments.filter((each) => each.moment.name !== 'posting'));
   await Promise.all(at('posting').map((each) => requestIs(each, 'settled')));
   return letGo;
@@ -103,20 +106,22 @@ async function settledUnheard(payment: Payment): Promise<void> {
   );
 }
 
-function requestIs({ id }: Payment, state: string): Promise<void> {
+function requestIs(payment: Payment, state: string): Promise<void> {
   return eventually(
     async () => {
-      const { rows } = await db.query('select state from bank_requests where transaction_id = $1', [id]);
+      const text = 'select state from bank_requests where transaction_id = $1';
+      const { rows } = await booksOf(payment).query(text, [payment.id]);
       expect(rows).toEqual([{ state }]);
     },
     { withinMs: 30_000 },
   );
 }
 
-function comesTo({ id, key }: Payment, status: string): Promise<void> {
+function comesTo(payment: Payment, status: string): Promise<void> {
+  const { id, key } = payment;
   return eventually(
     async () => {
-      const { rows } = await db.query('select status from transactions where id = $1', [id]);
+      const { rows } = await booksOf(payment).query('select status from transactions where id = $1', [id]);
       expect({ key, rows }).toEqual({ key, rows: [{ status }] });
     },
     { withinMs: 60_000 },
@@ -124,14 +129,14 @@ function comesTo({ id, key }: Payment, status: string): Promise<void> {
 }
 
 /** Whatever is to be posted waits from now on. */
-async function holdChain(): Promise<() => Promise<void>> {
-  const holder = new pg.Client({ connectionString: stack.ownerUrl });
-  holder.on('error', () => {});
-  await holder.connect();
-  await holder.query('begin');
-  await holder.query('select block from chain_head for update');
-  return () => holder.end();
+async function holdChains(): Promise<() => Promise<void>> {
+  const letGo = await Promise.all(stack.ownerUrls.map((ownerUrl) => holdChain({ ownerUrl })));
+  return async () => {
+    for (const each of letGo) await each();
+  };
 }
+
+const booksOf = ({ id }: Payment) => books[shardOfId(id)!]!;
 
 async function kill(victim: Victim): Promise<void> {
   if (victim === 'Postgres') return stack.killPostgres();

@@ -1,5 +1,5 @@
 import { checkBooks } from '../support/final-checks';
-import { Load } from '../support/load';
+import { Load, makeWishes } from '../support/load';
 import { makePeople } from '../support/people';
 import { report } from '../support/report';
 import { Stack } from '../support/stack';
@@ -12,7 +12,7 @@ afterAll(() => stack?.stop());
 
 test('Postgres killed in mid-load and started again: every key ends as one transaction, and sums hold', async () => {
   const people = await makePeople(stack, 50);
-  const load = new Load({ people, urls: [stack.apis[0]!.url], clients: 64, transfers: 1_500 });
+  const load = new Load({ wishes: makeWishes(people, 1_500), urls: [stack.apis[0]!.url], clients: 64 });
   const running = load.run();
 
   await load.reached(300);

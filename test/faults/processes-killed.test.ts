@@ -1,5 +1,5 @@
 import { checkBooks } from '../support/final-checks';
-import { Load } from '../support/load';
+import { Load, makeWishes } from '../support/load';
 import { makePeople } from '../support/people';
 import { report } from '../support/report';
 import { Stack } from '../support/stack';
@@ -12,7 +12,7 @@ afterAll(() => stack?.stop());
 
 test('a worker and then the API killed in mid-load lose nothing: every key ends as one transaction, and sums hold', async () => {
   const people = await makePeople(stack, 50);
-  const load = new Load({ people, urls: [stack.apis[0]!.url], clients: 64, transfers: 5_000 });
+  const load = new Load({ wishes: makeWishes(people, 5_000), urls: [stack.apis[0]!.url], clients: 64 });
   const running = load.run();
 
   await load.reached(1_000);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { checkBooks } from '../support/final-checks';
-import { Load } from '../support/load';
+import { Load, makeWishes } from '../support/load';
 import { makePeople } from '../support/people';
 import { report } from '../support/report';
 import { Stack } from '../support/stack';
@@ -15,7 +15,12 @@ afterAll(() => stack?.stop());
 test('an API asked to stop under load answers everything it has accepted, and ends with exit code 0', async () => {
   const people = await makePeople(stack, 50);
   const [staying, leaving] = stack.apis as [Stack['apis'][0], Stack['apis'][0]];
-  const load = new Load({ people, urls: [staying.url, leaving.url], clients: 64, transfers: 2_500, name: true });
+  const load = new Load({
+    wishes: makeWishes(people, 2_500),
+    urls: [staying.url, leaving.url],
+    clients: 64,
+    name: true,
+  });
   const running = load.run();
 
   await load.reached(800);

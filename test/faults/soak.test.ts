@@ -3,8 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { checkPayments } from '../support/final-checks';
 import { makePeople, makeStaff } from '../support/people';
 import { Stack, until } from '../support/stack';
+import { countOf, withBooks } from '../support/stack-books';
 import { differencesFromBank } from '../support/bank-books';
-import { askedFor, countOf, OPEN, secondSettlements, standings, unended, UNREAD, withBooks } from '../soak/books';
+import { askedFor, OPEN, secondSettlements, standings, unended, UNREAD } from '../soak/books';
 import { Customers } from '../soak/customers';
 import { Ops } from '../soak/ops';
 import { PEOPLE, planOf } from '../soak/plan';
@@ -70,11 +71,11 @@ test(
 async function isQuiet(): Promise<boolean> {
   const { bankControl: bank } = stack;
   if ((await bank.eventsWaiting()) > 0) return false;
-  return withBooks(stack, async (db) => {
-    if ((await countOf(db, OPEN)) + (await countOf(db, UNREAD)) > 0n) return false;
+  return withBooks(stack, async (books) => {
+    if ((await countOf(books, OPEN)) + (await countOf(books, UNREAD)) > 0n) return false;
     // A payout may have yet to come back.
-    const differences = await differencesFromBank(db, bank).catch(() => undefined);
-    return isDeepStrictEqual(differences, await secondSettlements(db));
+    const differences = await differencesFromBank(books, bank).catch(() => undefined);
+    return isDeepStrictEqual(differences, await secondSettlements(books));
   });
 }
 

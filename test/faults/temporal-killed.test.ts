@@ -1,6 +1,6 @@
 import { searchAttributes, SWEEP_SCHEDULE_ID } from '../../contracts/transfers';
 import { checkBooks } from '../support/final-checks';
-import { Load } from '../support/load';
+import { Load, makeWishes } from '../support/load';
 import { makePeople } from '../support/people';
 import { report } from '../support/report';
 import { Stack, until } from '../support/stack';
@@ -17,7 +17,7 @@ describe.each([
 
   test('every key ends as one transaction, and sums hold', async () => {
     const people = await makePeople(stack, 50);
-    const load = new Load({ people, urls: [stack.apis[0]!.url], clients: 64, transfers: 1_500 });
+    const load = new Load({ wishes: makeWishes(people, 1_500), urls: [stack.apis[0]!.url], clients: 64 });
     const running = load.run();
 
     await load.reached(300);

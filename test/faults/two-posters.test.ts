@@ -1,5 +1,5 @@
 import { checkBooks } from '../support/final-checks';
-import { Load } from '../support/load';
+import { Load, makeWishes } from '../support/load';
 import { makePeople } from '../support/people';
 import { report } from '../support/report';
 import { Stack } from '../support/stack';
@@ -13,7 +13,7 @@ afterEach(() => stack?.stop());
 test('a poster frozen in mid-load and thawed later neither stops the other one nor posts anything twice', async () => {
   const people = await makePeople(stack, 50);
   const urls = stack.apis.map(({ url }) => url);
-  const load = new Load({ people, urls, clients: 64, transfers: 3_000, timeoutMs: 6_000 });
+  const load = new Load({ wishes: makeWishes(people, 3_000), urls, clients: 64, timeoutMs: 6_000 });
   const running = load.run();
 
   // More than once, since a freeze meets a commit under way only by chance.
@@ -34,7 +34,7 @@ test('a poster frozen in mid-load and thawed later neither stops the other one n
 test('the same keys sent to two APIs at once, over few wallets, are one transaction each and one answer from both', async () => {
   const people = await makePeople(stack, 4, 100_00n);
   const urls = stack.apis.map(({ url }) => url);
-  const load = new Load({ people, urls, clients: 32, transfers: 1_500, toAll: true });
+  const load = new Load({ wishes: makeWishes(people, 1_500), urls, clients: 32, toAll: true });
   await load.run();
 
   report(load);

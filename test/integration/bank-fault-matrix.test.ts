@@ -153,7 +153,7 @@ test.each(names.map(({ name }) => name))('%s', async (name) => {
     payment.id,
   ]);
   expect(holds).toEqual([]);
-  const differences = await differencesFromBank(db, bank.control);
+  const differences = await differencesFromBank([db], bank.control);
   expect(differences[payment.id] ?? 0n).toBe(movedBesides(each));
   expect(await inboxOf(payment.id)).toEqual(
     row.besides === 'second settlement, in the inbox' ? ['double_settlement'] : [],
@@ -162,12 +162,12 @@ test.each(names.map(({ name }) => name))('%s', async (name) => {
 
 test('bank and books differ by nothing else, nothing is held or pending, and the chain verifies', async () => {
   const besides = [...cases.values()].map((each) => [each.payment.id, movedBesides(each)] as const);
-  expect(await differencesFromBank(db, bank.control)).toEqual(
+  expect(await differencesFromBank([db], bank.control)).toEqual(
     Object.fromEntries(besides.filter(([, amount]) => amount !== 0n)),
   );
   const { rows: open } = await db.query('select id, status from transactions where completed_at is null');
   expect(open).toEqual([]);
-  await sumsAreConserved(db);
+  await sumsAreConserved([db]);
   expect((await verifyShard(holdfast.shards.shard(0).db)).findings).toEqual([]);
 });
 

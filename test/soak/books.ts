@@ -1,29 +1,22 @@
-import pg from 'pg';
-import { valueTypes } from '../../ledger/postgres';
-import type { Stack } from '../support/stack';
-
-export async function withBooks<T>(stack: Stack, read: (db: pg.Client) => Promise<T>): Promise<T> {
-  const db = new pg.Client({ connectionString: stack.appUrl, types: valueTypes });
-  await db.connect();
-  try {
-    return await read(db);
-  } finally {
-    await db.end();
-  }
-}
+import type pg from 'pg';
+import { rowsOf } from '../support/stack-books';
 
 /** How each kind of transaction stands, and how many. */
-export async function standings(db: pg.Client): Promise<Record<string, number>> {
-  const { rows } = await db.query<{ line: string; n: bigint }>(
-    `select type || ' ' || status || coalesce(' ' || reason, '') as line, count(*) as n
+export async function standings(books: pg.Client[]): Promise<Record<string, number>> {
+  const rows = await rowsOf<{ line: string; n: bigint }>(
+    books,
+    `select concat_ws(' ', type, case when incoming then 'incoming' end, status, reason) as line, count(*) as n
      from transactions where type <> 'opening' group by 1 order by 1`,
   );
-  return Object.fromEntries(rows.map(({ line, n }) => [line, Number(n)]));
+  const standing: Record<string, number> = {};
+  for (const { line, n } of rows) standing[line] = (standing[line] ?? 0) + Number(n);
+  return standing;
 }
 
 /** What has not ended, with the last that is known of it at the bank: for whoever looks for the reason. */
-export async function unended(db: pg.Client): Promise<string[]> {
-  const { rows } = await db.query<{ line: string }>(
+export async function unended(books: pg.Client[]): Promise<string[]> {
+  const rows = await rowsOf<{ line: string }>(
+    books,
     `select concat_ws(' ', t.id, t.type, t.status, t.reason, r.reference, r.state, r.reason) as line
      from transactions t left join bank_requests r on r.transaction_id = t.id where t.completed_at is null order by 1`,
   );
@@ -31,16 +24,19 @@ export async function unended(db: pg.Client): Promise<string[]> {
 }
 
 /** Those that customers asked for, by id. */
-export async function askedFor(db: pg.Client): Promise<string[]> {
-  const { rows } = await db.query<{ id: string }>(
-    `select id from transactions where actor_id not in ('@bank') and type in ('deposit', 'withdrawal', 'transfer', 'refund')`,
+export async function askedFor(books: pg.Client[]): Promise<string[]> {
+  const rows = await rowsOf<{ id: string }>(
+    books,
+    `select id from transactions where actor_id not in ('@bank') and not incoming
+       and type in ('deposit', 'withdrawal', 'transfer', 'refund')`,
   );
   return rows.map(({ id }) => id).sort();
 }
 
 /** What the bank moved twice, which ops was told of: by transaction, as the bank's balance has it. */
-export async function secondSettlements(db: pg.Client): Promise<Record<string, bigint>> {
-  const { rows } = await db.query<{ id: string; reason: string; event: string }>(
+export async function secondSettlements(books: pg.Client[]): Promise<Record<string, bigint>> {
+  const rows = await rowsOf<{ id: string; reason: string; event: string }>(
+    books,
     `select transaction_id as id, reason, event from bank_inbox where status = 'needs_attention'`,
   );
   expect(rows.filter(({ reason }) => reason !== 'double_settlement')).toEqual([]);
@@ -56,7 +52,3 @@ export async function secondSettlements(db: pg.Client): Promise<Record<string, b
 export const OPEN = 'transactions where completed_at is null';
 /** What the bank told that nothing has been made of yet. */
 export const UNREAD = `bank_inbox where status = 'new'`;
-
-export async function countOf(db: pg.Client, what: string): Promise<bigint> {
-  return (await db.query<{ n: bigint }>(`select count(*) as n from ${what}`)).rows[0]!.n;
-}

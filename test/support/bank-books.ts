@@ -1,17 +1,26 @@
 import type pg from 'pg';
 import type { BankControl } from '../../bank/simulator/control';
-import { systemAccountId, type TransactionId } from '../../contracts/ids';
+import type { TransactionId } from '../../contracts/ids';
 import { derivedTransactionId } from '../../ledger/identity';
 import { transactionOfReference } from '../../payments/requests';
+import { rowsOf } from './stack-books';
 
 const DAY_MS = 86_400_000;
-const SHARD = 0;
 
 /**
- * What the bank has moved less what `@bank` says of it, by transaction: to the cent, and only where the two differ. What
- * the books opened with is left out, since the bank never heard of that.
+ * What the bank has moved less what `@bank` of all shards says of it, by transaction: to the cent, and only where the two
+ * differ. What the books opened with is left out, since the bank never heard of that.
  */
-export async function differencesFromBank(db: pg.Client, bank: BankControl): Promise<Record<TransactionId, bigint>> {
+export async function differencesFromBank(
+  books: pg.Client[],
+  bank: BankControl,
+): Promise<Record<TransactionId, bigint>> {
+  const booked = await bookedAtBank(books);
+  const known = new Set(booked.map(({ id }) => id));
+  // A credit has a transaction on the shard of whom it was paid to.
+  const creditOf = (creditId: string) =>
+    books.map((_, shard) => derivedTransactionId(shard, 'credit', creditId)).find((id) => known.has(id));
+
   const moved = new Map<TransactionId, bigint>();
   const add = (id: TransactionId, amount: bigint) => moved.set(id, (moved.get(id) ?? 0n) + amount);
   for (const balance of await bank.balances()) {
@@ -20,14 +29,12 @@ export async function differencesFromBank(db: pg.Client, bank: BankControl): Pro
     expect(balance).toMatchObject({ amountMinor: sum, statementSumMinor: sum });
     for (const { reference, settlementId, amountMinor } of lines) {
       const id = reference === undefined ? creditOf(settlementId) : transactionOfReference(reference);
-      add(id ?? `unknown: ${reference}`, amountMinor);
+      add(id ?? `unknown: ${reference ?? settlementId}`, amountMinor);
     }
   }
-  for (const { id, amount } of await bookedAtBank(db)) add(id, amount);
+  for (const { id, amount } of booked) add(id, amount);
   return Object.fromEntries([...moved].filter(([, difference]) => difference !== 0n));
 }
-
-const creditOf = (creditId: string) => derivedTransactionId(SHARD, 'credit', creditId);
 
 /** A test may run over midnight. */
 async function statementOf(bank: BankControl, currency: string) {
@@ -36,12 +43,11 @@ async function statementOf(bank: BankControl, currency: string) {
 }
 
 /** By the transaction that went to the bank: what undid it counts as its own. */
-async function bookedAtBank(db: pg.Client): Promise<{ id: TransactionId; amount: bigint }[]> {
-  const { rows } = await db.query<{ id: TransactionId; amount: bigint }>(
+function bookedAtBank(books: pg.Client[]): Promise<{ id: TransactionId; amount: bigint }[]> {
+  return rowsOf(
+    books,
     `select case when t.type = 'reversal' then t.linked_to else t.id end as id, e.amount
      from entries e join transactions t on t.id = e.transaction_id
-     where t.type <> 'opening' and e.account_id = $1 || e.currency`,
-    [systemAccountId(SHARD, '@bank', '')],
+     where t.type <> 'opening' and split_part(e.account_id, '_', 3) = '@bank.' || e.currency`,
   );
-  return rows;
 }

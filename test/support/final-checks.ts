@@ -1,10 +1,10 @@
-import pg from 'pg';
-import { valueTypes } from '../../ledger/postgres';
+import type pg from 'pg';
 import { verifyShard } from '../../ledger/verify';
 import { differencesFromBank } from './bank-books';
 import type { Told } from './load';
-import { withShards, type Person } from './people';
+import { livesOn, withShards, type Person } from './people';
 import { until, type Stack } from './stack';
+import { countOf, rowsOf, total, withBooks } from './stack-books';
 
 interface Facts {
   people: Person[];
@@ -14,52 +14,57 @@ interface Facts {
 
 /** What must be true of the books whatever happened: held against what clients were told, not against itself. */
 export async function checkBooks(stack: Stack, { people, told }: Facts): Promise<void> {
-  const db = new pg.Client({ connectionString: stack.appUrl, types: valueTypes });
-  await db.connect();
-  try {
-    await until('nothing to be pending', async () => (await openIn(db)) === 0);
-    await eachKeyIsOneTransaction(db, told);
-    await balancesAreWhatWasTold(db, people, told);
-    await sumsAreConserved(db);
-    await chainVerifies(stack);
-  } finally {
-    await db.end();
-  }
+  await withBooks(stack, async (books) => {
+    await nothingIsOpen(books);
+    await eachKeyIsOneTransaction(books, told);
+    await balancesAreWhatWasTold(books, people, told);
+    await sumsAreConserved(books);
+  });
+  await chainsVerify(stack);
 }
 
 /**
  * What must be true of payments once they have ended: the bank's books are ours, but for `besides`, which people know of;
- * nothing is open, held, or lost from the chain.
+ * nothing is open, held, or lost from a chain.
  */
 export async function checkPayments(stack: Stack, besides: Record<string, bigint> = {}): Promise<void> {
-  const db = new pg.Client({ connectionString: stack.appUrl, types: valueTypes });
-  await db.connect();
-  try {
-    await until('nothing to be pending', async () => (await openIn(db)) === 0);
-    expect(await differencesFromBank(db, stack.bankControl)).toEqual(besides);
-    await sumsAreConserved(db);
-    await chainVerifies(stack);
-  } finally {
-    await db.end();
+  await withBooks(stack, async (books) => {
+    await nothingIsOpen(books);
+    expect(await differencesFromBank(books, stack.bankControl)).toEqual(besides);
+    await sumsAreConserved(books);
+  });
+  await chainsVerify(stack);
+}
+
+function nothingIsOpen(books: pg.Client[]): Promise<void> {
+  const open = 'transactions where completed_at is null';
+  return until('nothing to be pending', async () => (await countOf(books, open)) === 0n);
+}
+
+async function eachKeyIsOneTransaction(books: pg.Client[], told: Map<string, Told>): Promise<void> {
+  const all = [...told.values()];
+  const line = (id: string, status: string) => `${id} ${status} with ${status === 'completed' ? 2 : 0} entries`;
+  for (const [shard, db] of books.entries()) {
+    const here = livesOn(shard);
+    const started = all.filter(({ wish }) => here(wish.person)).map(({ wish, status }) => line(wish.id, status));
+    expect(await transfersIn(db, 'not t.incoming')).toEqual(started.sort());
+    // A credit that was refused has its row too.
+    const credited = all
+      .filter(({ wish, status }) => status === 'completed' && !here(wish.person) && here(wish.to))
+      .map(({ wish }) => line(wish.id, 'completed'));
+    expect(await transfersIn(db, `t.incoming and t.status = 'completed'`)).toEqual(credited.sort());
   }
 }
 
-async function openIn(db: pg.Client): Promise<number> {
-  const { rows } = await db.query<{ n: bigint }>(`select count(*) n from transactions where completed_at is null`);
-  return Number(rows[0]!.n);
-}
-
-async function eachKeyIsOneTransaction(db: pg.Client, told: Map<string, Told>): Promise<void> {
+async function transfersIn(db: pg.Client, which: string): Promise<string[]> {
   const { rows } = await db.query<{ id: string; status: string; entries: bigint }>(
     `select t.id, t.status, count(e.block) as entries from transactions t
-     left join entries e on e.transaction_id = t.id where t.type = 'transfer' group by t.id`,
+     left join entries e on e.transaction_id = t.id where t.type = 'transfer' and ${which} group by t.id`,
   );
-  const line = (id: string, status: string) => `${id} ${status} with ${status === 'completed' ? 2 : 0} entries`;
-  const wanted = [...told.values()].map(({ wish, status }) => line(wish.id, status)).sort();
-  expect(rows.map(({ id, status, entries }) => `${id} ${status} with ${entries} entries`).sort()).toEqual(wanted);
+  return rows.map(({ id, status, entries }) => `${id} ${status} with ${entries} entries`).sort();
 }
 
-async function balancesAreWhatWasTold(db: pg.Client, people: Person[], told: Map<string, Told>): Promise<void> {
+async function balancesAreWhatWasTold(books: pg.Client[], people: Person[], told: Map<string, Told>): Promise<void> {
   const expected = new Map(people.map(({ accountId, openingMinor }) => [accountId, openingMinor]));
   const add = (account: string, amount: bigint) => expected.set(account, expected.get(account)! + amount);
   for (const { wish, status } of told.values()) {
@@ -67,30 +72,36 @@ async function balancesAreWhatWasTold(db: pg.Client, people: Person[], told: Map
     add(wish.person.accountId, -wish.amountMinor);
     add(wish.to.accountId, wish.amountMinor);
   }
-  const { rows } = await db.query<{ id: string; balance: bigint; held: bigint }>(
-    `select id, balance, held from accounts where kind = 'user'`,
+  const rows = await rowsOf<{ id: string; balance: bigint }>(
+    books,
+    `select id, balance from accounts where kind = 'user'`,
   );
   expect(new Map(rows.map(({ id, balance }) => [id, balance]))).toEqual(expected);
-  expect(rows.filter(({ held }) => held !== 0n)).toEqual([]);
 }
 
-export async function sumsAreConserved(db: pg.Client): Promise<void> {
-  const { rows: sums } = await db.query<{ currency: string; sum: string }>(
+/** On each shard, and between them: with nothing in flight `@clearing` over all shards is nothing. */
+export async function sumsAreConserved(books: pg.Client[]): Promise<void> {
+  const sums = await rowsOf(
+    books,
     'select currency, sum(balance)::text as sum from accounts group by currency having sum(balance) <> 0',
   );
   expect(sums).toEqual([]);
-  const { rows: drifted } = await db.query(
+  const drifted = await rowsOf(
+    books,
     `select id from accounts where balance <> (select coalesce(sum(amount), 0) from entries where account_id = id)`,
   );
   expect(drifted).toEqual([]);
-  const { rows: held } = await db.query(`select from holds where status = 'held'`);
-  expect(held).toEqual([]);
-  const { rows: reserved } = await db.query('select id from accounts where held <> 0');
-  expect(reserved).toEqual([]);
+  expect(await rowsOf(books, `select transaction_id from holds where status = 'held'`)).toEqual([]);
+  expect(await rowsOf(books, 'select id from accounts where held <> 0')).toEqual([]);
+  const clearing = await rowsOf<{ balance: bigint }>(
+    books,
+    `select balance from accounts where kind = 'system' and id like '%@clearing.SGD'`,
+  );
+  expect(total(clearing.map(({ balance }) => balance))).toBe(0n);
 }
 
-async function chainVerifies(stack: Stack): Promise<void> {
-  const { findings, blocks } = await withShards(stack, ({ all }) => verifyShard(all[0]!.db));
-  expect(findings).toEqual([]);
-  expect(blocks).toBeGreaterThan(0);
+async function chainsVerify(stack: Stack): Promise<void> {
+  const proofs = await withShards(stack, ({ all }) => Promise.all(all.map(({ db }) => verifyShard(db))));
+  expect(proofs.flatMap(({ findings }) => findings)).toEqual([]);
+  expect(proofs.every(({ blocks }) => blocks > 0)).toBe(true);
 }

@@ -20,11 +20,10 @@ export interface Told {
 }
 
 export interface LoadOptions {
-  people: Person[];
+  wishes: Wish[];
   /** The addresses of the APIs; each try goes to one of them. */
   urls: string[];
   clients: number;
-  transfers: number;
   /** A client that hears nothing for so long tries again. */
   timeoutMs?: number;
   /** Every try goes to all the APIs at once. */
@@ -35,7 +34,7 @@ export interface LoadOptions {
 
 const GIVE_UP_MS = 120_000;
 
-/** Clients that ask for random transfers, each until it has a final answer, as a careful client would. */
+/** Clients that ask for transfers, each until it has a final answer, as a careful client would. */
 export class Load {
   readonly told = new Map<string, Told>();
   /** How often each kind of answer was given, for people who read the report. */
@@ -44,16 +43,13 @@ export class Load {
   readonly answered = new Set<string>();
   /** What must never happen. */
   readonly wrongs: string[] = [];
-  private readonly wishes: Wish[];
   private readonly followed: Promise<void>[] = [];
   private tries = 0;
 
-  constructor(private readonly options: LoadOptions) {
-    this.wishes = Array.from({ length: options.transfers }, (_, index) => makeWish(options.people, `wish-${index}`));
-  }
+  constructor(private readonly options: LoadOptions) {}
 
   async run(): Promise<void> {
-    const next = this.wishes.values();
+    const next = this.options.wishes.values();
     const client = async () => {
       for (const wish of next) await this.grant(wish);
     };
@@ -147,12 +143,17 @@ function finalStatusOf({ status, body }: HttpAnswer): Told['status'] | undefined
   return state === 'completed' || state === 'rejected' ? state : undefined;
 }
 
-export function makeWish(people: Person[], key: string): Wish {
-  const from = randomInt(people.length);
-  const to = (from + 1 + randomInt(people.length - 1)) % people.length;
-  const person = people[from]!;
+/** Random ones, from some people to some. */
+export function makeWishes(people: Person[], count: number, to = people, name = 'wish'): Wish[] {
+  return Array.from({ length: count }, (_, index) => makeWish(people, `${name}-${index}`, to));
+}
+
+export function makeWish(people: Person[], key: string, recipients = people): Wish {
+  const person = people[randomInt(people.length)]!;
+  const others = recipients.filter((each) => each !== person);
+  const to = others[randomInt(others.length)]!;
   const amountMinor = BigInt(1 + randomInt(500));
-  return { key, person, to: people[to]!, amountMinor, id: transactionId(person.userId, key) };
+  return { key, person, to, amountMinor, id: transactionId(person.userId, key) };
 }
 
 export function requestOf({ key, person, to, amountMinor }: Wish) {

@@ -1,8 +1,8 @@
 import { createTokens } from '../../api/tokens';
-import { systemAccountId, type AccountId, type UserId } from '../../contracts/ids';
+import { shardOfId, systemAccountId, type AccountId, type UserId } from '../../contracts/ids';
 import { transactionId } from '../../ledger/identity';
 import { createSealer } from '../../ledger/seal';
-import { openShards, type Shards } from '../../ledger/shards';
+import { openShards, type Shard, type Shards } from '../../ledger/shards';
 import { openAccount } from '../../users/accounts';
 import { Users } from '../../users/store';
 import type { Stack } from './stack';
@@ -19,8 +19,11 @@ export interface Person {
   openingMinor: bigint;
 }
 
-export async function withShards<T>(stack: Stack, work: (shards: Shards) => Promise<T>, url?: string): Promise<T> {
-  const shards = openShards({ urls: [url ?? stack.appUrl], log: silent, poolSize: 4, patienceMs: 60_000 });
+export async function withShards<T>(
+  { appUrls }: Pick<Stack, 'appUrls'>,
+  work: (shards: Shards) => Promise<T>,
+): Promise<T> {
+  const shards = openShards({ urls: appUrls, log: silent, poolSize: 4, patienceMs: 60_000 });
   try {
     return await work(shards);
   } finally {
@@ -49,12 +52,12 @@ export function makePeople(stack: Stack, count: number, openingMinor = 20_00n): 
   const tokens = createTokens({ key: stack.secrets.HOLDFAST_TOKEN_KEY, ttlSeconds: 3_600 });
   return withShards(stack, async (shards) => {
     const users = new Users(shards, sealer);
-    const shard = shards.shard(0);
     const make = async (_: unknown, index: number): Promise<Person> => {
       const username = `person_${index}`;
       const roles = ['customer' as const];
       const facts = { username, name: username, email: `${username}@example.com`, passwordHash: 'none', roles };
       const user = (await users.create(facts))!;
+      const shard = shards.forUsername(username);
       await openAccount(shard, user.id, 'SGD');
       const { id: accountId } = await shard.db
         .selectFrom('accounts')
@@ -65,24 +68,33 @@ export function makePeople(stack: Stack, count: number, openingMinor = 20_00n): 
       return { userId: user.id, username, token: accessToken, wallet: `${username}.SGD`, accountId, openingMinor };
     };
     const people = await Promise.all(Array.from({ length: count }, make));
-    const outcomes = await shard.poster.post(
-      people.map(({ userId, accountId }) => ({
-        kind: 'transfer' as const,
-        facts: {
-          id: transactionId(userId, 'opening of a test'),
-          type: 'opening' as const,
-          actorId: userId,
-          hash: 'opening',
-          from: systemAccountId(0, '@bank', 'SGD'),
-          to: accountId,
-          amountMinor: openingMinor,
-          currency: 'SGD',
-        },
-      })),
-    );
-    if (!outcomes.every((each) => each.kind === 'transaction' && each.status === 'completed')) {
-      throw new Error(`The opening failed: ${JSON.stringify(outcomes[0])}`);
-    }
+    await Promise.all(shards.all.map((shard) => giveOpenings(shard, people.filter(livesOn(shard.number)))));
     return people;
   });
+}
+
+export const livesOn =
+  (...shards: number[]) =>
+  ({ accountId }: Person): boolean =>
+    shards.includes(shardOfId(accountId)!);
+
+async function giveOpenings({ number, poster }: Shard, people: Person[]): Promise<void> {
+  const outcomes = await poster.post(
+    people.map(({ userId, accountId, openingMinor }) => ({
+      kind: 'transfer' as const,
+      facts: {
+        id: transactionId(userId, 'opening of a test'),
+        type: 'opening' as const,
+        actorId: userId,
+        hash: 'opening',
+        from: systemAccountId(number, '@bank', 'SGD'),
+        to: accountId,
+        amountMinor: openingMinor,
+        currency: 'SGD',
+      },
+    })),
+  );
+  if (!outcomes.every((each) => each.kind === 'transaction' && each.status === 'completed')) {
+    throw new Error(`The opening failed: ${JSON.stringify(outcomes[0])}`);
+  }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { partsOf, type ReconciliationScope } from '../../contracts/reconciliation';
 import type { Rail } from '../../bank/rail';
 import type { Shards } from '../../ledger/shards';
@@ -21,3 +22,29 @@ export async function reconcile(
   }
   return found;
 }
+
+const BREATH_MS = 250;
+
+/**
+ * Books and crossings again and again, under whatever load there is, until it is told to stop, and then once more. What
+ * can't be carried out before, since a shard is away, finds nothing; `looks` counts what could.
+ */
+export async function keepReconciling(
+  shards: Shards,
+  signal: AbortSignal,
+): Promise<{ looks: number; findings: Finding[] }> {
+  let looks = 0;
+  const findings: Finding[] = [];
+  const look = async (scope: ReconciliationScope) => {
+    findings.push(...(await reconcile({ shards, rail: NO_BANK }, { scope })));
+    looks += 1;
+  };
+  while (!signal.aborted) {
+    for (const scope of ['crossings', 'books'] as const) await look(scope).catch(() => undefined);
+    await sleep(BREATH_MS);
+  }
+  for (const scope of ['crossings', 'books'] as const) await look(scope);
+  return { looks, findings };
+}
+
+const NO_BANK = { statement: () => Promise.reject(new Error('There is no bank here')) };

@@ -1,30 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
-import { chmodSync, closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { dataFolder } from '../../cli/embedded/data-folder';
 import { forgetChild, guardChild } from '../../cli/embedded/guard';
-import { packageRoot } from '../../cli/embedded/package-root';
 import { freePort } from '../../cli/embedded/ports';
-import { APP_ROLE, startPostgres, type RunningPostgres } from '../../cli/embedded/postgres';
-import { ensureDatabase, ensureRoles } from '../../cli/embedded/postgres-databases';
+import { APP_ROLE } from '../../cli/embedded/postgres';
+import { ensureDatabase } from '../../cli/embedded/postgres-databases';
 import { exitOf, identify, stopProcess } from '../../cli/embedded/processes';
 import { startTemporal, type RunningTemporal } from '../../cli/embedded/temporal';
 import { findTemporal } from '../../cli/embedded/temporal-cli';
 import { answers } from '../../cli/embedded/temporal-client';
 import { createBankControl, type BankControl } from '../../bank/simulator/control';
 import { migrateShard } from '../../migrations';
+import { killQuietly, PostgresServer } from './postgres-server';
 import { StackProcess, type StackCommand } from './stack-process';
 
 // Jest finds guard.mjs where the code means guard.ts: `moduleFileExtensions` with ts first would do instead of this.
 jest.mock('../../cli/embedded/guard', (): unknown => jest.requireActual('../../cli/embedded/guard.ts'));
 
-const DATABASE = 'holdfast_0';
 const BANK_DATABASE = 'bank';
-const PASSWORDS = { admin: 'admin', owner: 'owner', app: 'app' };
+const databaseOf = (shard: number) => `holdfast_${shard}`;
 const SECRETS = {
   HOLDFAST_TOKEN_KEY: 'a key for the tokens of fault tests, long enough',
   HOLDFAST_COMMAND_KEY: 'a key for the hashes of commands in fault tests',
@@ -44,6 +42,10 @@ const PATIENCE = {
 export interface StackOptions {
   apis?: number;
   workers?: number;
+  /** How many databases the users are spread over. */
+  shards?: number;
+  /** How many Postgres servers those are in, in turn. */
+  servers?: number;
   /** A bank, settling so long after it has accepted; without one nobody is there. */
   bank?: { settleAfterMs: number };
   /** More for all of our processes to be told. */
@@ -54,20 +56,23 @@ export interface StackOptions {
 export class Stack {
   readonly secrets = SECRETS;
   readonly processes: StackProcess[] = [];
-  postgres!: RunningPostgres;
   temporal!: RunningTemporal;
-  private readonly ports = { postgres: 0, temporal: 0, bank: 9 };
+  private readonly ports = { temporal: 0, bank: 9 };
   private connection: Connection | undefined;
 
   private constructor(
     readonly folder: string,
+    readonly shards: number,
+    readonly servers: PostgresServer[],
     private readonly env: Record<string, string>,
   ) {}
 
-  static async start({ apis = 1, workers = 1, bank, env = {} }: StackOptions = {}): Promise<Stack> {
+  static async start(options: StackOptions = {}): Promise<Stack> {
+    const { apis = 1, workers = 1, shards = 2, servers = 1, bank, env = {} } = options;
     const folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-stack-'));
     chmodSync(folder, 0o711); // as root, Postgres runs as a user who has to get in
-    const stack = new Stack(folder, env);
+    const named = Array.from({ length: servers }, (_, n) => new PostgresServer(folder, `postgres-${n}`));
+    const stack = new Stack(folder, shards, named, env);
     try {
       await Promise.all([stack.startPostgres(), stack.startTemporal()]);
       await stack.prepareBooks();
@@ -99,13 +104,14 @@ export class Stack {
     return createBankControl({ url: this.bank.url, apiKey: SECRETS.HOLDFAST_BANK_API_KEY });
   }
 
-  get appUrl(): string {
-    return this.postgres.appUrl(DATABASE);
+  /** One for each shard, in order. */
+  get appUrls(): string[] {
+    return this.eachShard((shard) => this.serverOf(shard).appUrl(databaseOf(shard)));
   }
 
   /** As the owner of the books, who may do what no product code does. */
-  get ownerUrl(): string {
-    return this.postgres.ownerUrl(DATABASE);
+  get ownerUrls(): string[] {
+    return this.eachShard((shard) => this.serverOf(shard).ownerUrl(databaseOf(shard)));
   }
 
   addApi(env: Record<string, string> = {}): Promise<StackProcess> {
@@ -118,9 +124,10 @@ export class Stack {
 
   /** It tells the first API what happens. */
   private async addBank(settleAfterMs: number): Promise<void> {
-    await ensureDatabase(this.postgres.adminUrl('postgres'), BANK_DATABASE);
+    const [server] = this.servers as [PostgresServer];
+    await ensureDatabase(server.adminUrl('postgres'), BANK_DATABASE);
     const env = {
-      HOLDFAST_BANK_DATABASE_URL: this.postgres.ownerUrl(BANK_DATABASE),
+      HOLDFAST_BANK_DATABASE_URL: server.ownerUrl(BANK_DATABASE),
       HOLDFAST_BANK_SETTLE_AFTER_MS: String(settleAfterMs),
       HOLDFAST_BANK_WEBHOOK_URL: `${this.apis[0]!.url}/v1/bank/webhooks`,
     };
@@ -144,7 +151,7 @@ export class Stack {
       HOLDFAST_BANK_URL: `http://127.0.0.1:${this.ports.bank}`,
       HOLDFAST_DATA_DIR: path.join(this.folder, 'none'),
       HOLDFAST_ENV_FILE: os.devNull,
-      HOLDFAST_DATABASE_URLS: this.appUrl,
+      HOLDFAST_DATABASE_URLS: this.appUrls.join(','),
       TEMPORAL_ADDRESS: this.temporal.address,
       [portName]: String(port),
       ...more,
@@ -156,23 +163,11 @@ export class Stack {
   }
 
   async startPostgres(): Promise<void> {
-    this.ports.postgres ||= await freePort();
-    const { reachableCopies } = dataFolder(path.join(packageRoot(), '.holdfast'));
-    this.postgres = await startPostgres({
-      dataDir: path.join(this.folder, 'postgres'),
-      port: this.ports.postgres,
-      passwords: PASSWORDS,
-      logFile: path.join(this.folder, 'postgres.log'),
-      reachableCopies,
-      durable: false, // the machine is not killed here, only processes
-    });
+    await Promise.all(this.servers.map((server) => server.start()));
   }
 
-  /** Every process of it at once, so that nothing is put in order. */
   async killPostgres(): Promise<void> {
-    const { pid } = this.postgres;
-    for (const each of [pid, ...childrenOf(pid)]) killQuietly(each);
-    await this.postgres.exited;
+    await Promise.all(this.servers.map((server) => server.kill()));
   }
 
   async startTemporal(): Promise<void> {
@@ -219,7 +214,7 @@ export class Stack {
   async stop(): Promise<void> {
     await this.connection?.close();
     await Promise.all(this.processes.map((each) => each.kill('SIGKILL')));
-    await Promise.all([this.temporal?.stop(), this.postgres?.stop()]);
+    await Promise.all([this.temporal?.stop(), ...this.servers.map((server) => server.stop())]);
     if (!process.env.HOLDFAST_KEEP_LOGS) rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -228,10 +223,21 @@ export class Stack {
   }
 
   private async prepareBooks(): Promise<void> {
-    const adminUrl = this.postgres.adminUrl('postgres');
-    await ensureRoles(adminUrl, PASSWORDS);
-    await ensureDatabase(adminUrl, DATABASE);
-    await migrateShard({ ownerUrl: this.ownerUrl, appRole: APP_ROLE, shard: 0, shardCount: 1 });
+    const { shards: shardCount, ownerUrls } = this;
+    await Promise.all(this.servers.map((server) => server.prepare()));
+    const prepare = async (shard: number) => {
+      await ensureDatabase(this.serverOf(shard).adminUrl('postgres'), databaseOf(shard));
+      await migrateShard({ ownerUrl: ownerUrls[shard]!, appRole: APP_ROLE, shard, shardCount });
+    };
+    await Promise.all(this.eachShard(prepare));
+  }
+
+  private serverOf(shard: number): PostgresServer {
+    return this.servers[shard % this.servers.length]!;
+  }
+
+  private eachShard<T>(work: (shard: number) => T): T[] {
+    return Array.from({ length: this.shards }, (_, shard) => work(shard));
   }
 }
 
@@ -239,28 +245,4 @@ export async function until(what: string, isSo: () => boolean | Promise<boolean>
   for (const giveUpAt = Date.now() + withinMs; !(await isSo()); await sleep(50)) {
     if (Date.now() > giveUpAt) throw new Error(`waited ${withinMs} ms for ${what}, in vain`);
   }
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    // It ended by itself a moment before.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-function childrenOf(parent: number): number[] {
-  if (!existsSync('/proc/self/stat')) return []; // not Linux: a postmaster's children end when it does
-  const isChild = (pid: string) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
-    } catch {
-      return false;
-    }
-  };
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && isChild(name))
-    .map(Number);
 }

@@ -47,8 +47,9 @@ export class Trouble {
 }
 
 /** Holds the shard's chain, as a frozen poster would, until it is let go: nothing can be posted meanwhile. */
-export async function holdChain(database: TestDatabase): Promise<() => Promise<void>> {
-  const holder = new pg.Client({ connectionString: database.ownerUrl });
+export async function holdChain({ ownerUrl }: Pick<TestDatabase, 'ownerUrl'>): Promise<() => Promise<void>> {
+  const holder = new pg.Client({ connectionString: ownerUrl });
+  holder.on('error', () => {}); // its server may be killed meanwhile
   await holder.connect();
   await holder.query('begin');
   await holder.query('select block from chain_head for update');
