@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { ensureDatabase } from '../cli/embedded/postgres-databases';
+import { measureProofs, proofsTable, type Proof } from './books-proofs';
 import { Child } from './child';
 import { makeCustomers, type Customer } from './customers';
 import type { LoadJob, LoadResult } from './load-jobs';
@@ -30,14 +31,14 @@ export async function compareBooks(
   stack: Stack,
   options: BenchOptions,
   say: (line: string) => void,
-): Promise<Compared[]> {
+): Promise<{ compared: Compared[]; past: Past; proofs: Proof[] }> {
   const books = new Books(stack, say);
   const load = Child.start<LoadJob, LoadResult>('load');
   try {
     const customers = await books.prepare(options.books!);
     const apis = {
-      small: await stack.run('api', stack.postgres.appUrl('books_small')),
-      large: await stack.run('api', stack.postgres.appUrl('books_large')),
+      small: await stack.run('api', [stack.postgres.appUrl('books_small')]),
+      large: await stack.run('api', [stack.postgres.appUrl('books_large')]),
     };
     const time = { warmUpMs: WARM_UP_MS, runMs: options.seconds * 1000 };
     const read = (path: string) => async (size: Size) => {
@@ -71,10 +72,35 @@ export async function compareBooks(
       }
     }
     say(`\n${tableOf(compared, options.books!)}`);
-    return compared;
+    const past = await comparePast(read, await books.halfway(), options.rounds);
+    say(
+      `\nA balance over HTTP, ${CLIENTS} clients: ${past.now.toFixed(0)}/s now, ${past.then.toFixed(0)}/s in the past`,
+    );
+    const proofs = await measureProofs(stack.postgres.appUrl('books_large'));
+    say(`\n${proofsTable(proofs)}`);
+    return { compared, past, proofs };
   } finally {
     await Promise.all([load.stop(), books.stop()]);
   }
+}
+
+interface Past {
+  now: number;
+  then: number;
+}
+
+/** Balances of the large books as they are, and as they were halfway through, in turn. */
+async function comparePast(
+  read: (path: string) => (size: Size) => Promise<number>,
+  halfway: string,
+  rounds: number,
+): Promise<Past> {
+  const rates = { now: [] as number[], then: [] as number[] };
+  for (let round = 0; round < rounds; round++) {
+    rates.now.push(await read('/v1/wallets/{wallet}')('large'));
+    rates.then.push(await read(`/v1/wallets/{wallet}/balance?at=${halfway}`)('large'));
+  }
+  return { now: median(rates.now), then: median(rates.then) };
 }
 
 /** The databases: a template nobody connects to, copies of it to read from and to post to, and the large one. */
@@ -91,7 +117,7 @@ class Books {
   async prepare(entries: number): Promise<Customer[]> {
     this.say('Making the nearly empty books');
     const url = await this.stack.books('books_template');
-    const customers = await makeCustomers(url, this.stack.configFor(url).config);
+    const customers = await makeCustomers([url], this.stack.configFor([url]).config);
     this.accounts = customers.map(({ accountId }) => accountId);
     await this.fill(url, FIRST_TRANSFERS);
     await this.copy('books_small');
@@ -113,6 +139,17 @@ class Books {
     const database = size === 'large' ? 'books_large' : await this.copy(`books_copy_${this.copies++}`);
     const url = this.stack.postgres.appUrl(database);
     return (await this.poster.ask({ url, accounts: this.accounts, batch: BATCH, until })).rate;
+  }
+
+  /** When half of the large books' blocks had been made. */
+  async halfway(): Promise<string> {
+    const client = new pg.Client({ connectionString: this.stack.postgres.ownerUrl('books_large') });
+    await client.connect();
+    const { rows } = await client.query<{ at: Date }>(
+      'select at from blocks where number = (select max(number) / 2 from blocks)',
+    );
+    await client.end();
+    return rows[0]!.at.toISOString();
   }
 
   stop(): Promise<void> {

@@ -1,7 +1,7 @@
 import { createTokens } from '../api/tokens';
 import type { Config } from '../cli/config';
 import { systemAccountId, type AccountId } from '../contracts/ids';
-import { transactionId } from '../ledger/identity';
+import { shardOfUsername, transactionId } from '../ledger/identity';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
 import { BankAccounts } from '../payments/bank-accounts';
@@ -20,19 +20,19 @@ const silent = { info() {}, warn() {}, error() {} };
 
 /**
  * Users with a wallet each, money in it, a bank account that is taken as verified, and a real token. Made past the API
- * only to spare hashing passwords.
+ * only to spare hashing passwords. They take turns to live on the shards.
  */
-export async function makeCustomers(url: string, config: Config, count = 50): Promise<Customer[]> {
+export async function makeCustomers(urls: string[], config: Config, count = 50): Promise<Customer[]> {
   const { secrets, tokenTtlSeconds } = config;
-  const shards = openShards({ urls: [url], log: silent, poolSize: 2 });
+  const shards = openShards({ urls, log: silent, poolSize: 2 });
   const users = new Users(shards, createSealer(secrets.sealKeys));
   const tokens = createTokens({ key: secrets.tokenKey, ttlSeconds: tokenTtlSeconds });
   const bankAccounts = new BankAccounts(shards, createSealer(secrets.sealKeys), secrets.commandKey);
-  const shard = shards.shard(0);
   try {
     const customers: Customer[] = [];
     for (let number = 1; number <= count; number++) {
-      const username = `payer_${String(number).padStart(2, '0')}`;
+      const username = nameOn(number % shards.count, shards.count, number);
+      const shard = shards.forUsername(username);
       const facts = {
         username,
         name: `Payer ${number}`,
@@ -52,7 +52,7 @@ export async function makeCustomers(url: string, config: Config, count = 50): Pr
       const added = await bankAccounts.add(user.id, details, { actorId: user.id });
       const bankAccount = added!.account.id;
       await shard.db.updateTable('bank_accounts').set({ status: 'verified' }).where('id', '=', bankAccount).execute();
-      customers.push({ wallet: `${username}.${CURRENCY}`, token, bankAccount, accountId });
+      customers.push({ wallet: `${username}.${CURRENCY}`, shard: shard.number, token, bankAccount, accountId });
       const outcomes = await shard.poster.post([
         {
           kind: 'transfer',
@@ -61,7 +61,7 @@ export async function makeCustomers(url: string, config: Config, count = 50): Pr
             type: 'opening',
             actorId: user.id,
             hash: 'opening',
-            from: systemAccountId(0, '@bank', CURRENCY),
+            from: systemAccountId(shard.number, '@bank', CURRENCY),
             to: accountId,
             amountMinor: FUNDS_MINOR,
             currency: CURRENCY,
@@ -75,5 +75,12 @@ export async function makeCustomers(url: string, config: Config, count = 50): Pr
     return customers;
   } finally {
     await shards.close();
+  }
+}
+
+function nameOn(shard: number, count: number, number: number): string {
+  for (let tried = 0; ; tried++) {
+    const name = `payer_${String(number).padStart(2, '0')}${tried === 0 ? '' : `_${tried}`}`;
+    if (shardOfUsername(name, count) === shard) return name;
   }
 }

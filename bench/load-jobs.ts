@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Traffic } from './load-client';
 
 export interface Payer {
+  shard: number;
   wallet: string;
   token: string;
   bankAccount: string;
@@ -16,7 +17,8 @@ export interface LoadJob {
   runMs: number;
   payers: Payer[];
   kind:
-    | { name: 'transfer' }
+    /** Within shards or between them; without a word of it, as it comes. */
+    | { name: 'transfer'; between?: 'same' | 'other' }
     | { name: 'bulk'; size: number }
     /** With a wait the answer is the outcome; without one, that it is durable. */
     | { name: 'deposit' | 'withdrawal'; waitSeconds?: number }
@@ -41,7 +43,7 @@ export function trafficOf(job: LoadJob): Traffic {
   const { kind } = job;
   switch (kind.name) {
     case 'transfer':
-      return transfers(job);
+      return transfers(job, kind.between);
     case 'bulk':
       return bulks(job, kind.size);
     case 'deposit':
@@ -68,14 +70,21 @@ function head(job: LoadJob, method: string, path: string, payer: Payer): string 
 const JSON_BODY = 'Content-Type: application/json\r\nContent-Length: ';
 const amount = () => `${anyOf(9) + 1}.${anyOf(90) + 10}`;
 
-function transfers(job: LoadJob): Traffic {
+function transfers(job: LoadJob, between?: 'same' | 'other'): Traffic {
   const { payers } = job;
   const heads = payers.map((payer) => head(job, 'POST', '/v1/transfers', payer));
+  const pair = (): [number, number] => {
+    for (;;) {
+      const [from, to] = twoOf(payers.length);
+      if (between === undefined || (between === 'same') === (payers[from]!.shard === payers[to]!.shard))
+        return [from, to];
+    }
+  };
   const run = randomUUID();
   let sent = 0;
   return {
     next() {
-      const [from, to] = twoOf(payers.length);
+      const [from, to] = pair();
       const body = `{"from":"${payers[from]!.wallet}","to":"${payers[to]!.wallet}","amount":"${amount()}"}`;
       return `${heads[from]!}Idempotency-Key: ${run}-${sent++}\r\n${JSON_BODY}${body.length}\r\n\r\n${body}`;
     },

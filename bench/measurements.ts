@@ -5,6 +5,7 @@ import type { LoadJob, LoadResult } from './load-jobs';
 import { HOW_TO_GET_PGBENCH, Pgbench } from './pgbench';
 import type { PosterJob, PosterResult } from './poster';
 import type { OurProcess, Stack } from './stack';
+import { TwoShards } from './two-shards';
 import type { TemporalJob, TemporalResult } from './temporal';
 
 /** One figure of one round. */
@@ -31,6 +32,7 @@ const WARM_UP_MS = 700;
 const REST_MS = 100;
 const EMPTY_IN_FLIGHT = 32;
 const LANE_CLIENTS = [1, 16, 64, 256];
+const SHARDS_CLIENTS = [64, 256];
 /** As many payments in flight as empty workflows. */
 const PAYMENT_CLIENTS = EMPTY_IN_FLIGHT;
 const WAIT_SECONDS = 30;
@@ -45,6 +47,7 @@ export class Bench {
     private readonly worker: OurProcess,
     /** Settles at once, unless it was started again otherwise. */
     private bank: OurProcess,
+    readonly twoShards: TwoShards,
     private readonly stack: Stack,
     readonly customers: Customer[],
     private readonly posterBooks: { url: string; accounts: AccountId[] },
@@ -63,17 +66,18 @@ export class Bench {
   static async start(stack: Stack, say: (line: string) => void, nodeOptions: string[]): Promise<Bench> {
     say('Making the databases and 50 customers');
     const [url, posterUrl] = [await stack.books('holdfast_0'), await stack.books('bench_poster')];
-    const { config } = stack.configFor(url);
-    const customers = await makeCustomers(url, config);
-    const accounts = (await makeCustomers(posterUrl, config)).map(({ accountId }) => accountId);
+    const { config } = stack.configFor([url]);
+    const customers = await makeCustomers([url], config);
+    const accounts = (await makeCustomers([posterUrl], config)).map(({ accountId }) => accountId);
     const pgbench = await Pgbench.prepare(stack);
     if (!pgbench) say(HOW_TO_GET_PGBENCH);
     say('Starting the API, a worker and the bank');
     const [api, worker] = await Promise.all([
-      stack.run('api', url, nodeOptions),
-      stack.run('worker', url, nodeOptions),
+      stack.run('api', [url], { nodeOptions }),
+      stack.run('worker', [url], { nodeOptions }),
     ]);
     const bank = await stack.runBank(api, 0);
+    const twoShards = await TwoShards.start(stack);
     const children = {
       load: Child.start<LoadJob, LoadResult>('load'),
       temporal: Child.start<TemporalJob, TemporalResult>('temporal', {
@@ -83,7 +87,7 @@ export class Bench {
       poster: Child.start<PosterJob, PosterResult>('poster'),
     };
     await Promise.all([children.temporal.ask({ name: 'ready' }), children.express.ask('port')]);
-    return new Bench(api, worker, bank, stack, customers, { url: posterUrl, accounts }, pgbench, children);
+    return new Bench(api, worker, bank, twoShards, stack, customers, { url: posterUrl, accounts }, pgbench, children);
   }
 
   /** The parts whose processor time is watched: the first process of each. */
@@ -91,6 +95,7 @@ export class Bench {
     const { load, temporal, express, poster } = this.children;
     return {
       api: this.api.pid,
+      'api of two shards': this.twoShards.api.pid,
       worker: this.worker.pid,
       bank: this.bank.pid,
       temporal: this.stack.temporal.pid,
@@ -172,6 +177,13 @@ export class Bench {
         what: `transfers over HTTP, ${clients} ${clients === 1 ? 'client' : 'clients'}`,
         measure: () => api(clients, { name: 'transfer' }),
       })),
+      ...SHARDS_CLIENTS.flatMap((clients) =>
+        (['same', 'other'] as const).map((between) => ({
+          name: `shards/${between}/${clients}`,
+          what: `transfers ${between === 'same' ? 'within two shards' : 'between two shards'}, ${clients} clients`,
+          measure: () => this.twoShards.load((job) => load.ask(job), between, { clients, ...time }),
+        })),
+      ),
       {
         name: 'bulk',
         what: `bulk requests of ${BULK.size}, ${BULK.clients} clients`,

@@ -35,6 +35,18 @@ export function ratiosOf(medians: Medians): Ratio[] {
     ratio('transfers at 256 clients / empty workflows', rate('lane/256'), rate('empty'), 35),
     ratio('transfers at 256 clients / Express answering nothing', rate('lane/256'), rate('express'), 0.5),
     ratio('bulk transfers / pgbench at 64', rate('bulk'), rate('pgbench/64'), 1.3),
+    ratio(
+      'transfers between two shards / within them, 64 clients',
+      rate('shards/other/64'),
+      rate('shards/same/64'),
+      0.5,
+    ),
+    ratio(
+      'transfers between two shards / within them, 256 clients',
+      rate('shards/other/256'),
+      rate('shards/same/256'),
+      0.5,
+    ),
     ...poster,
   ].filter((each) => each !== undefined);
 }

@@ -49,6 +49,7 @@ export async function runRounds(
     }
     const costs = await measureTemporalCosts(bench);
     await checkBooks(stack, bench, say);
+    await bench.twoShards.check(say);
     if (options.profile) {
       await bench.stopProfiled(); // that is when the profiles are written
       const loaded = windows.filter(({ name }) => /^(lane|bulk|deposit|withdrawal)/.test(name));

@@ -1,6 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time';
 import { loadConfig, type Config } from '../cli/config';
 import { dataFolder, makeFolder, type DataFolder } from '../cli/embedded/data-folder';
 import { guardChild } from '../cli/embedded/guard';
@@ -78,22 +81,40 @@ export class Stack {
     return this.postgres.adminUrl('postgres');
   }
 
-  /** A database with Holdfast's tables, as shard 0 of 1. */
-  async books(database: string): Promise<string> {
+  /** A database with Holdfast's tables, as the only shard unless said otherwise. */
+  async books(database: string, shard = 0, shardCount = 1): Promise<string> {
     await ensureDatabase(this.adminUrl, database);
     const ownerUrl = this.postgres.ownerUrl(database);
-    await migrateShard({ ownerUrl, appRole: APP_ROLE, shard: 0, shardCount: 1 });
+    await migrateShard({ ownerUrl, appRole: APP_ROLE, shard, shardCount });
     return this.postgres.appUrl(database);
   }
 
-  /** The configuration of a process that serves these books, on this port. */
-  configFor(url: string, port = 1): { env: Env; config: Config } {
+  /** Where processes with other books have their workflows to themselves. */
+  async namespace(namespace: string): Promise<string> {
+    const connection = await Connection.connect({ address: this.temporal.address });
+    const { workflowService } = connection;
+    const workflowExecutionRetentionPeriod = msToTs('1 day');
+    await workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod });
+    // The server's front door learns of it a moment later.
+    const isKnown = () =>
+      workflowService.describeNamespace({ namespace }).then(
+        () => true,
+        () => false,
+      );
+    while (!(await isKnown())) await sleep(100);
+    await connection.close();
+    return namespace;
+  }
+
+  /** The configuration of a process that serves these books, a URL a shard, on this port. */
+  configFor(urls: string[], { port = 1, namespace = 'default' } = {}): { env: Env; config: Config } {
     const own = Object.entries(process.env).filter(
       ([name]) => !/^(HOLDFAST_(?!LANE_)|TEMPORAL_|PORT$|HOST$)/.test(name),
     );
     const given = {
       ...Object.fromEntries(own),
-      HOLDFAST_DATABASE_URLS: url,
+      HOLDFAST_DATABASE_URLS: urls.join(','),
+      TEMPORAL_NAMESPACE: namespace,
       PORT: String(port),
       HOLDFAST_WORKER_HEALTH_PORT: String(port),
       // A run may take longer than tokens usually live.
@@ -105,20 +126,24 @@ export class Stack {
     const env = withFacts(
       given,
       { ...settings, embedded: { postgres: false, temporal: true, bank: true } },
-      { shards: 1, secrets: this.secrets, ports },
+      { shards: urls.length, secrets: this.secrets, ports },
     );
     return { env, config: loadConfig(env) };
   }
 
   /** `nodeOptions` go to Node itself, such as those of its profiler. */
-  async run(name: 'api' | 'worker', url: string, nodeOptions: string[] = []): Promise<OurProcess> {
+  async run(
+    name: 'api' | 'worker',
+    urls: string[],
+    { nodeOptions = [], namespace }: { nodeOptions?: string[]; namespace?: string } = {},
+  ): Promise<OurProcess> {
     const port = await freePort();
-    return this.start(name, port, this.configFor(url, port), nodeOptions);
+    return this.start(name, port, this.configFor(urls, { port, ...(namespace && { namespace }) }), nodeOptions);
   }
 
   /** The bank simulator, which tells this API by webhook what it does. Another is started once the one before has stopped. */
   runBank(api: OurProcess, settleAfterMs: number): Promise<OurProcess> {
-    const { env, config } = this.configFor(api.config.shards[0]!.url, api.port);
+    const { env, config } = this.configFor([api.config.shards[0]!.url], { port: api.port });
     const bankEnv = {
       ...env,
       HOLDFAST_BANK_PORT: String(this.bankPort),
