@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import { partsOf } from '../contracts/reconciliation';
 import { openShards, type Shards } from '../ledger/shards';
 import { verifyShard } from '../ledger/verify';
@@ -10,6 +11,12 @@ export interface Proof {
   entries: number;
   seconds: number;
   findings: number;
+}
+
+/** How much a transfer takes of the disk, tables and indexes, once it is vacuumed. */
+export interface Size {
+  table: string;
+  bytesEach: number;
 }
 
 const silent = { info() {}, warn() {}, error() {} };
@@ -40,6 +47,28 @@ async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: n
   const began = performance.now();
   const result = await work();
   return { result, seconds: (performance.now() - began) / 1000 };
+}
+
+export async function measureSizes(ownerUrl: string): Promise<Size[]> {
+  const client = new pg.Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    const { rows } = await client.query<Size>(`
+      select parent as table, (sum(pg_total_relation_size(oid)) / (select count(*) from transactions))::float8 as "bytesEach"
+      from (select c.oid, coalesce(i.inhparent::regclass, c.oid::regclass)::text as parent from pg_class c
+        left join pg_inherits i on i.inhrelid = c.oid
+        where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace) tables
+      group by parent having sum(pg_total_relation_size(oid)) > 1000000 order by 2 desc`);
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+export function sizesTable(sizes: readonly Size[]): string {
+  const total = sizes.reduce((sum, { bytesEach }) => sum + bytesEach, 0);
+  const rows = [...sizes, { table: 'all', bytesEach: total }].map((size) => [size.table, size.bytesEach.toFixed(0)]);
+  return grid(['table', 'bytes a transfer'], rows);
 }
 
 export function proofsTable(proofs: readonly Proof[]): string {

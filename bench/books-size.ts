@@ -1,6 +1,13 @@
 import pg from 'pg';
 import { ensureDatabase } from '../cli/embedded/postgres-databases';
-import { measureProofs, proofsTable, type Proof } from './books-proofs';
+import {
+  measureProofs,
+  measureSizes,
+  proofsTable,
+  sizesTable,
+  type Proof,
+  type Size as TableSize,
+} from './books-proofs';
 import { Child } from './child';
 import { makeCustomers, type Customer } from './customers';
 import type { LoadJob, LoadResult } from './load-jobs';
@@ -31,7 +38,7 @@ export async function compareBooks(
   stack: Stack,
   options: BenchOptions,
   say: (line: string) => void,
-): Promise<{ compared: Compared[]; past: Past; proofs: Proof[] }> {
+): Promise<{ compared: Compared[]; past: Past; proofs: Proof[]; sizes: TableSize[] }> {
   const books = new Books(stack, say);
   const load = Child.start<LoadJob, LoadResult>('load');
   try {
@@ -78,7 +85,9 @@ export async function compareBooks(
     );
     const proofs = await measureProofs(stack.postgres.appUrl('books_large'));
     say(`\n${proofsTable(proofs)}`);
-    return { compared, past, proofs };
+    const sizes = await measureSizes(stack.postgres.ownerUrl('books_large'));
+    say(`\n${sizesTable(sizes)}`);
+    return { compared, past, proofs, sizes };
   } finally {
     await Promise.all([load.stop(), books.stop()]);
   }

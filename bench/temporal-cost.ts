@@ -17,6 +17,8 @@ export interface TemporalCost {
   signals: number;
   /** Calls between Temporal and us: a start, a signal; of a task its poll, unless it comes with an answer, and its end. */
   roundTrips: number;
+  /** Of its history, as the server counts them. */
+  bytes: number;
 }
 
 type Event = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']>[number];
@@ -33,8 +35,9 @@ export async function measureTemporalCosts(bench: Bench): Promise<TemporalCost[]
       for (const type of PAYMENTS) {
         const handle = client.workflow.getHandle(ownerWorkflowId(type, await payOnce(bench, type)));
         await handle.result();
-        const { events } = await handle.fetchHistory();
-        costs.push({ what: `a ${type}, settled after ${settleAfterMs} ms`, ...costOf(events ?? []) });
+        const [{ events }, { historySize }] = await Promise.all([handle.fetchHistory(), handle.describe()]);
+        const what = `a ${type}, settled after ${settleAfterMs} ms`;
+        costs.push({ what, ...costOf(events ?? []), bytes: historySize ?? 0 });
       }
     }
   } finally {
@@ -51,8 +54,9 @@ export function printTemporalCosts(costs: readonly TemporalCost[], say: (line: s
     cost.activities,
     cost.signals,
     cost.roundTrips,
+    cost.bytes,
   ]);
-  say(`\n${grid(['Temporal', 'events', 'workflow tasks', 'activities', 'signals', 'round trips'], rows)}`);
+  say(`\n${grid(['Temporal', 'events', 'workflow tasks', 'activities', 'signals', 'round trips', 'bytes'], rows)}`);
 }
 
 async function payOnce({ api, customers }: Bench, type: (typeof PAYMENTS)[number]): Promise<string> {
@@ -71,7 +75,7 @@ async function payOnce({ api, customers }: Bench, type: (typeof PAYMENTS)[number
   return id;
 }
 
-function costOf(events: readonly Event[]): Omit<TemporalCost, 'what'> {
+function costOf(events: readonly Event[]): Omit<TemporalCost, 'what' | 'bytes'> {
   const count = (isOne: (event: Event) => unknown) => events.filter((event) => Boolean(isOne(event))).length;
   const workflowTasks = count((event) => event.workflowTaskStartedEventAttributes);
   const activities = count((event) => event.activityTaskStartedEventAttributes);
