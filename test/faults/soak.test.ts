@@ -5,7 +5,7 @@ import { makePeople, makeStaff } from '../support/people';
 import { Stack, until } from '../support/stack';
 import { countOf, withBooks } from '../support/stack-books';
 import { differencesFromBank } from '../support/bank-books';
-import { askedFor, OPEN, secondSettlements, standings, unended, UNREAD } from '../soak/books';
+import { askedFor, OPEN, secondSettlements, standings, theirOwners, unended, UNREAD } from '../soak/books';
 import { Customers } from '../soak/customers';
 import { Ops } from '../soak/ops';
 import { PEOPLE, planOf } from '../soak/plan';
@@ -55,6 +55,7 @@ test(
     await until('everything to end', isQuiet, SETTLING_DOWN_MS).catch((error: unknown) => say(String(error)));
     say(await withBooks(stack, standings));
     say(await withBooks(stack, unended));
+    say(await withBooks(stack, async (db) => theirOwners(db, await stack.client())));
     ops.goHome();
     await working;
     say({ operations: plan.operations.length, kills: plan.kills.length, answers: customers.answers, ops: ops.done });

@@ -1,3 +1,4 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import type pg from 'pg';
 import { rowsOf } from '../support/stack-books';
 
@@ -21,6 +22,26 @@ export async function unended(books: pg.Client[]): Promise<string[]> {
      from transactions t left join bank_requests r on r.transaction_id = t.id where t.completed_at is null order by 1`,
   );
   return rows.map(({ line }) => line);
+}
+
+/** The workflows of what has not ended, as they stand at Temporal: for whoever looks for the reason. */
+export async function theirOwners(books: pg.Client[], client: Client): Promise<object[]> {
+  const rows = await rowsOf<{ owner: string }>(
+    books,
+    `select owner_workflow as owner from transactions where completed_at is null and owner_workflow is not null limit 5`,
+  );
+  return Promise.all(rows.map(({ owner }) => standingOf(client.workflow.getHandle(owner))));
+}
+
+async function standingOf(handle: WorkflowHandle): Promise<object> {
+  const [{ raw }, { events }] = await Promise.all([handle.describe(), handle.fetchHistory()]);
+  return {
+    owner: handle.workflowId,
+    status: raw.workflowExecutionInfo?.status,
+    activities: raw.pendingActivities,
+    task: raw.pendingWorkflowTask,
+    last: events?.slice(-30).map((event) => JSON.stringify(event)),
+  };
 }
 
 /** Those that customers asked for, by id. */
