@@ -1,13 +1,18 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { AccountId } from '../contracts/ids';
 import type { Database } from './schema';
-import { ENTRIES, newestRows, spanOf } from './spans';
 
-/** What an account held when the last block at or before that time was made. Its last entry until then says it. */
+/** What an account held at a time: its last entry until then says it. */
 export async function balanceAt(db: Kysely<Database>, account: AccountId, time: Date): Promise<bigint> {
-  // Blocks are timed in whole milliseconds, of which this one is the first that no longer counts.
-  const span = await spanOf(db, { until: new Date(time.getTime() + 1) });
-  const last = newestRows([account], [ENTRIES], { span, columns: ['balance_after'], limit: 1 });
-  const { rows } = await sql<{ balance_after: bigint }>`select found.balance_after from ${last}`.execute(db);
-  return rows[0]?.balance_after ?? 0n;
+  const last = await db
+    .selectFrom('entries')
+    .select('balance_after')
+    .where('account_id', '=', account)
+    .where('at', '<=', time)
+    .orderBy('at', 'desc')
+    .orderBy('block', 'desc')
+    .orderBy('index', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return last?.balance_after ?? 0n;
 }
