@@ -27,8 +27,6 @@ const CALL_DEADLINE_MS = 2_000;
 const MOST_STARTING = 100;
 /** How long a cancel may wait for its answer. */
 const CANCEL_DEADLINE_MS = 10_000;
-/** Bounds how long a first task that got lost on its way here keeps a payment waiting. */
-const TASK_TIMEOUT = '3s';
 /** gRPC's number of it. */
 const FAILED_PRECONDITION = 9;
 
@@ -170,7 +168,6 @@ export class Owners {
       ...paymentStartOptions(payment),
       workflowId: ownerWorkflowId(payment.type, payment.id),
       taskQueue: PAYMENT_TASK_QUEUE,
-      workflowTaskTimeout: TASK_TIMEOUT,
       args: [{ id: payment.id, settings: this.settings, isNew }],
     };
   }
