@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createHttpRail } from '../bank/http-rail';
 import { partsOf } from '../contracts/reconciliation';
+import { SYSTEM } from '../ledger/by';
+import { rebuild, repair, type Difference } from '../ledger/rebuild';
 import { openShards, type Shards } from '../ledger/shards';
 import { giveUpPart, reconcilePart, type ReconciliationDeps } from '../reconciliation';
 import { findingsOf } from '../reconciliation/rows';
@@ -41,6 +43,34 @@ async function reconcileAndSay(
   const findings = await findingsOf(deps.shards.shard(part.shard).db, part.id);
   for (const { kind, subject, detail } of findings) say(`  ${kind} ${subject}: ${detail}`);
   return findings.length === 0;
+}
+
+/** Computes all balances anew, and says which differ; with `repair` sets them right. Whether none differs any more. */
+export async function rebuildBooks(
+  config: Pick<Config, 'shards'>,
+  { repair: isRepairing = false }: { repair?: boolean },
+  say: Say,
+): Promise<boolean> {
+  return withShards(config, async (shards) => {
+    let wrong = 0;
+    for (const shard of shards.all) {
+      let accounts = 0;
+      for await (const slice of rebuild(shard.db)) {
+        accounts += slice.accounts;
+        for (const difference of slice.differences) {
+          const isRepaired = isRepairing && (await repair(shard, difference, SYSTEM));
+          if (!isRepairing) wrong += 1;
+          say(`${lineOf(difference)}${isRepaired ? ': repaired' : ''}`);
+        }
+      }
+      say(`shard ${shard.number}: ${accounts} accounts computed anew`);
+    }
+    return wrong === 0;
+  });
+}
+
+function lineOf({ accountId, is, shouldBe }: Difference): string {
+  return `${accountId} has ${is.balance}, ${is.held} of it held; should be ${shouldBe.balance}, ${shouldBe.held} held`;
 }
 
 async function withShards<T>(config: Pick<Config, 'shards'>, work: (shards: Shards) => Promise<T>): Promise<T> {

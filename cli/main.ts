@@ -183,6 +183,19 @@ books
     process.exitCode = (await reconcileBooks(configuration(), console.log)) ? 0 : 1;
   });
 
+books
+  .command('rebuild')
+  .summary('compute every balance anew from the entries, beside the one that is kept')
+  .description(
+    'Says which accounts differ in what they have or hold, in minor units. Changes nothing without --repair, and never an\n' +
+      'entry. Posting may go on. Exits 0 when none differs, or all were repaired.',
+  )
+  .option('--repair', 'set what differs right; each repair is an event in the chain, and so in the audit')
+  .action(async (options: { repair?: boolean }) => {
+    const { rebuildBooks } = await import('./books.js');
+    process.exitCode = (await rebuildBooks(configuration(), options, console.log)) ? 0 : 1;
+  });
+
 const exit = (code: number) => (process.exitCode = code);
 program.addCommand(shardsCommand(process.env, exit));
 program.addCommand(opsCommand(process.env, exit));

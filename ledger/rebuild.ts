@@ -1,0 +1,73 @@
+import { sql, type Kysely } from 'kysely';
+import type { AccountId } from '../contracts/ids';
+import type { By } from './by';
+import { record } from './record';
+import type { Database } from './schema';
+import type { Shard } from './shards';
+
+export interface Standing {
+  balance: bigint;
+  held: bigint;
+}
+
+/** An account whose row is not what its entries and holds say. */
+export interface Difference {
+  accountId: AccountId;
+  is: Standing;
+  shouldBe: Standing;
+}
+
+const ACCOUNTS_AT_ONCE = 500;
+
+/** What accounts should hold, from zero: all their entries, and the holds of transactions that are open. */
+const REBUILT = `
+  select
+    (select coalesce(sum(amount), 0)::bigint from entries where account_id = a.id) as balance,
+    (select coalesce(sum(h.amount), 0)::bigint from holds h join transactions t on t.id = h.transaction_id
+      where h.account_id = a.id and h.status = 'held' and t.completed_at is null) as held`;
+
+/** The poster runs it under the chain's lock, so nothing is posted between the sums and the row. */
+const REPAIR = `
+  update accounts set balance = rebuilt.balance, held = rebuilt.held, version = version + 1
+  from (select a.id, sums.* from accounts a, lateral (${REBUILT}) sums where a.id = $1) rebuilt
+  where accounts.id = rebuilt.id and (accounts.balance, accounts.held) <> (rebuilt.balance, rebuilt.held)
+  returning accounts.id`;
+
+interface Row {
+  id: AccountId;
+  balance: bigint;
+  held: bigint;
+  balanceRebuilt: bigint;
+  heldRebuilt: bigint;
+}
+
+/** Computes every account anew beside its row, some at a time, each in one statement: posting may go on meanwhile. */
+export async function* rebuild(db: Kysely<Database>): AsyncGenerator<{ accounts: number; differences: Difference[] }> {
+  for (let after = ''; ;) {
+    const { rows } = await sql<Row>`
+      select a.id, a.balance, a.held, sums.balance as "balanceRebuilt", sums.held as "heldRebuilt"
+      from accounts a, lateral (${sql.raw(REBUILT)}) sums
+      where a.id > ${after} order by a.id limit ${ACCOUNTS_AT_ONCE}`.execute(db);
+    if (rows.length === 0) return;
+    after = rows.at(-1)!.id;
+    yield { accounts: rows.length, differences: rows.flatMap(differenceOf) };
+  }
+}
+
+function differenceOf({ id, balance, held, balanceRebuilt, heldRebuilt }: Row): Difference[] {
+  if (balance === balanceRebuilt && held === heldRebuilt) return [];
+  return [{ accountId: id, is: { balance, held }, shouldBe: { balance: balanceRebuilt, held: heldRebuilt } }];
+}
+
+/** Sets the row right, and tells of it in the chain. False when it is right by now. */
+export function repair(shard: Shard, { accountId, is, shouldBe }: Difference, by: By): Promise<boolean> {
+  return record(shard, {
+    subjectId: accountId,
+    event: 'balance_repaired',
+    detail: { was: textOf(is), is: textOf(shouldBe) },
+    change: { name: 'repair-balance', text: REPAIR, values: [accountId] },
+    ...by,
+  });
+}
+
+const textOf = ({ balance, held }: Standing) => ({ balance: `${balance}`, held: `${held}` });
