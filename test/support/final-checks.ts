@@ -13,7 +13,7 @@ interface Facts {
 }
 
 /** What must be true of the books whatever happened: held against what clients were told, not against itself. */
-export async function checkBooks(stack: Stack, { people, told }: Facts): Promise<void> {
+export async function checkBooks(stack: Pick<Stack, 'appUrls'>, { people, told }: Facts): Promise<void> {
   await withBooks(stack, async (books) => {
     await nothingIsOpen(books);
     await eachKeyIsOneTransaction(books, told);
@@ -100,7 +100,7 @@ export async function sumsAreConserved(books: pg.Client[]): Promise<void> {
   expect(total(clearing.map(({ balance }) => balance))).toBe(0n);
 }
 
-async function chainsVerify(stack: Stack): Promise<void> {
+async function chainsVerify(stack: Pick<Stack, 'appUrls'>): Promise<void> {
   const proofs = await withShards(stack, ({ all }) => Promise.all(all.map(({ db }) => verifyShard(db))));
   expect(proofs.flatMap(({ findings }) => findings)).toEqual([]);
   expect(proofs.every(({ blocks }) => blocks > 0)).toBe(true);

@@ -57,6 +57,13 @@ export class StackProcess {
     return this.exited;
   }
 
+  /** As a deployment does it: stopped in order, and started with other settings. */
+  async restart(env: Record<string, string>): Promise<void> {
+    await this.kill('SIGTERM');
+    Object.assign(this.env, env);
+    await this.start();
+  }
+
   freeze(): void {
     this.signal('SIGSTOP');
   }
