@@ -3,7 +3,7 @@ import { STEPS, quiesce } from '../support/model/commands';
 import { Deployment } from '../support/model/deployment';
 import { Money } from '../support/model/money';
 
-const runs = Number(process.env['HOLDFAST_MODEL_RUNS'] ?? 6);
+const runs = Number(process.env['HOLDFAST_MODEL_RUNS'] ?? 12);
 const LIMIT_MS = 60_000 + runs * 20_000;
 /** What a failure prints, to see it again. */
 const { HOLDFAST_MODEL_SEED: seed, HOLDFAST_MODEL_PATH: path, HOLDFAST_MODEL_REPLAY: replayPath } = process.env;
