@@ -202,7 +202,8 @@ export class PaymentRun {
     const leftMs = this.pollAt - Date.now();
     if (leftMs > 0 && (await condition(() => this.isCalled, leftMs))) return;
     const isLate = Date.now() - this.acceptedAt > settings.settleWithinMs;
-    if (isLate && !this.story.needsAttention) {
+    // Said again while Postgres has not been told.
+    if (isLate && (!this.story.needsAttention || !this.isTold)) {
       await this.needAttention('not_settled', 'The bank has taken it on and has not settled it in time.');
     }
     const ceiling = isLate ? Math.max(settings.slowBeatMs, settings.pollMaxMs) : settings.pollMaxMs;

@@ -5,7 +5,7 @@ import { TestBank } from '../support/bank';
 import { eventually } from '../support/eventually';
 import { TestHoldfast } from '../support/holdfast';
 import { Payments } from '../support/payment-runs';
-import { asOwner } from '../support/trouble';
+import { asOwner, holdChain } from '../support/trouble';
 
 /** More than Temporal lets a history grow to before it suggests a new run. */
 const MANY = 4_200;
@@ -42,6 +42,21 @@ test('a payment whose history grows long waits on as a new run, and ends as any 
   expect(await payments.ended(facts)).toMatchObject({ status: 'cancelled', reason: 'cancelled_on_request' });
   expect(await holdfast.balance(user)).toBe('10.00');
 }, 180_000);
+
+test('that a payment has not settled is said again until the books have it', async () => {
+  await bank.control.setFaults([{ name: 'never_settles' }]);
+  const patience = { settleWithinMs: 1, pollFirstMs: 2_000, pollMaxMs: 500, slowBeatMs: 500 };
+  const facts = await payments.under(patience, () => payments.begin('withdrawal', user, 300n));
+  await eventually(async () => expect(await payments.request(facts)).toMatchObject({ state: 'accepted' }));
+  const letGo = await holdChain(holdfast.databases[0]!);
+  const timeline = async () => (await payments.statusOf(facts)).timeline.map(({ what }) => what);
+  const untold = 'Postgres could not be told; the next beat tries again';
+  await eventually(async () => expect(await timeline()).toContain(untold), { withinMs: 60_000 });
+  await letGo();
+  await payments.becomes(facts, 'needs_attention', 'not_settled');
+  expect(await payments.updateCancel(facts)).toBe('cancelled');
+  await payments.ended(facts);
+}, 120_000);
 
 test('what the books do not take waits for a person, and goes on once that is mended', async () => {
   await bank.control.setFaults([{ name: 'slow', delayMs: 500 }]);
