@@ -12,6 +12,7 @@ import { paymentActivities } from './payments';
 import type { Notifier } from '../notifications/deliver';
 import { notifyActivities } from './notify';
 import { reconcileActivities } from './reconcile';
+import { snapshotActivities } from './snapshots';
 import { sweepActivities } from './sweep';
 import { transferActivities } from './transfers';
 
@@ -38,6 +39,7 @@ export function createActivities(deps: ActivityDeps) {
     ...notifyActivities(deps),
     ...reconcileActivities(deps),
     ...monthsActivities(deps),
+    ...snapshotActivities(deps),
   };
 }
 

@@ -3,7 +3,8 @@ import { createHttpRail } from '../bank/http-rail';
 import { partsOf } from '../contracts/reconciliation';
 import { SYSTEM } from '../ledger/by';
 import { rebuild, repair, type Difference } from '../ledger/rebuild';
-import { openShards, type Shards } from '../ledger/shards';
+import { openShards, type Shard, type Shards } from '../ledger/shards';
+import { newestSnapshot, wrongInSnapshot } from '../ledger/snapshots';
 import { giveUpPart, reconcilePart, type ReconciliationDeps } from '../reconciliation';
 import { findingsOf } from '../reconciliation/rows';
 import type { Config } from './config';
@@ -45,28 +46,45 @@ async function reconcileAndSay(
   return findings.length === 0;
 }
 
-/** Computes all balances anew, and says which differ; with `repair` sets them right. Whether none differs any more. */
+/**
+ * Computes all balances anew, from zero or from the newest snapshot, and says which differ; with `repair` sets them right.
+ * From zero, the newest snapshot is held against the entries, too. Whether nothing differs any more.
+ */
 export async function rebuildBooks(
   config: Pick<Config, 'shards'>,
-  { repair: isRepairing = false }: { repair?: boolean },
+  options: { repair?: boolean; fromSnapshot?: boolean },
   say: Say,
 ): Promise<boolean> {
   return withShards(config, async (shards) => {
     let wrong = 0;
     for (const shard of shards.all) {
+      const newest = await newestSnapshot(shard.db);
+      const snapshot = options.fromSnapshot ? newest : 0n;
       let accounts = 0;
-      for await (const slice of rebuild(shard.db)) {
+      for await (const slice of rebuild(shard.db, snapshot)) {
         accounts += slice.accounts;
         for (const difference of slice.differences) {
-          const isRepaired = isRepairing && (await repair(shard, difference, SYSTEM));
-          if (!isRepairing) wrong += 1;
+          const isRepaired = options.repair && (await repair(shard, difference, { by: SYSTEM, snapshot }));
+          if (!options.repair) wrong += 1;
           say(`${lineOf(difference)}${isRepaired ? ': repaired' : ''}`);
         }
       }
-      say(`shard ${shard.number}: ${accounts} accounts computed anew`);
+      const since = snapshot === 0n ? 'from zero' : `from the snapshot at block ${snapshot}`;
+      say(`shard ${shard.number}: ${accounts} accounts computed anew ${since}`);
+      if (!options.fromSnapshot) wrong += await compareSnapshot(shard.db, newest, say);
     }
     return wrong === 0;
   });
+}
+
+/** How many accounts had something else at that block than the snapshot says. */
+async function compareSnapshot(db: Shard['db'], block: bigint, say: Say): Promise<number> {
+  let wrong = 0;
+  for await (const { accountId, is, shouldBe } of wrongInSnapshot(db, block)) {
+    wrong += 1;
+    say(`${accountId} has ${is} in the snapshot at block ${block}; should be ${shouldBe}`);
+  }
+  return wrong;
 }
 
 function lineOf({ accountId, is, shouldBe }: Difference): string {

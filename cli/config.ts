@@ -47,6 +47,7 @@ export interface Config {
   approvalFrom: ReadonlyMap<string, bigint>;
   sweep: { everyMs: number; youngMs: number };
   reconcile: { everyMs: number; youngMs: number };
+  snapshotEveryMs: number;
   notify: NotifyConfig;
   tokenTtlSeconds: number;
   logLevel: string;
@@ -85,6 +86,7 @@ const schema = z.object({
   HOLDFAST_SWEEP_YOUNG_MS: milliseconds(15_000, 0),
   HOLDFAST_RECONCILE_EVERY_MS: milliseconds(6 * HOUR_MS, 1_000),
   HOLDFAST_RECONCILE_YOUNG_MS: milliseconds(300_000, 0),
+  HOLDFAST_SNAPSHOT_EVERY_MS: milliseconds(24 * HOUR_MS, 1_000),
   HOLDFAST_BANK_POLL_FIRST_MS: milliseconds(2_000),
   HOLDFAST_BANK_POLL_MAX_MS: milliseconds(300_000),
   HOLDFAST_BANK_SETTLE_WITHIN_MS: integer({
@@ -160,6 +162,7 @@ export function loadConfig(env: Env): Config {
       everyMs: settings.HOLDFAST_RECONCILE_EVERY_MS,
       youngMs: settings.HOLDFAST_RECONCILE_YOUNG_MS,
     },
+    snapshotEveryMs: settings.HOLDFAST_SNAPSHOT_EVERY_MS,
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,

@@ -10,7 +10,13 @@ import { openShards } from '../ledger/shards';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
-import { monthsSchedule, notifySchedule, reconcileSchedule, sweepSchedule } from '../worker/schedules';
+import {
+  monthsSchedule,
+  notifySchedule,
+  reconcileSchedule,
+  snapshotsSchedule,
+  sweepSchedule,
+} from '../worker/schedules';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { openNotifier } from './notifier';
@@ -39,6 +45,7 @@ export async function runWorker(config: Config): Promise<void> {
     notifySchedule(config.notify.everyMs, { shards: shards.count }),
     reconcileSchedule(config.reconcile.everyMs, { shards: shards.count, youngMs: config.reconcile.youngMs }),
     monthsSchedule({ shards: shards.count }),
+    snapshotsSchedule(config.snapshotEveryMs, { shards: shards.count }),
   ];
   await ensureTemporal(temporal, schedules);
   const stopEnsuring = keepEnsuring(temporal, schedules, log);

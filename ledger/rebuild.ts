@@ -4,6 +4,7 @@ import type { By } from './by';
 import { record } from './record';
 import type { Database } from './schema';
 import type { Shard } from './shards';
+import { balanceIn, timeOf } from './snapshots';
 
 export interface Standing {
   balance: bigint;
@@ -19,17 +20,23 @@ export interface Difference {
 
 const ACCOUNTS_AT_ONCE = 500;
 
-/** What accounts should hold, from zero: all their entries, and the holds of transactions that are open. */
-const REBUILT = `
+/**
+ * What accounts should hold: what they had in a snapshot, which is nothing at block 0, and all their entries since; and
+ * the holds of transactions that are open.
+ */
+function rebuiltSince(snapshot: bigint): string {
+  return `
   select
-    (select coalesce(sum(amount), 0)::bigint from entries where account_id = a.id) as balance,
+    (coalesce((${balanceIn(snapshot, 'a.id')}), 0) + (select coalesce(sum(amount), 0) from entries
+      where account_id = a.id and block > ${snapshot} and at >= ${timeOf(snapshot)}))::bigint as balance,
     (select coalesce(sum(h.amount), 0)::bigint from holds h join transactions t on t.id = h.transaction_id
       where h.account_id = a.id and h.status = 'held' and t.completed_at is null) as held`;
+}
 
 /** The poster runs it under the chain's lock, so nothing is posted between the sums and the row. */
-const REPAIR = `
+const repairSince = (snapshot: bigint) => `
   update accounts set balance = rebuilt.balance, held = rebuilt.held, version = version + 1
-  from (select a.id, sums.* from accounts a, lateral (${REBUILT}) sums where a.id = $1) rebuilt
+  from (select a.id, sums.* from accounts a, lateral (${rebuiltSince(snapshot)}) sums where a.id = $1) rebuilt
   where accounts.id = rebuilt.id and (accounts.balance, accounts.held) <> (rebuilt.balance, rebuilt.held)
   returning accounts.id`;
 
@@ -42,11 +49,15 @@ interface Row {
 }
 
 /** Computes every account anew beside its row, some at a time, each in one statement: posting may go on meanwhile. */
-export async function* rebuild(db: Kysely<Database>): AsyncGenerator<{ accounts: number; differences: Difference[] }> {
+export async function* rebuild(
+  db: Kysely<Database>,
+  snapshot = 0n,
+): AsyncGenerator<{ accounts: number; differences: Difference[] }> {
+  const sums = sql.raw(rebuiltSince(snapshot));
   for (let after = ''; ;) {
     const { rows } = await sql<Row>`
       select a.id, a.balance, a.held, sums.balance as "balanceRebuilt", sums.held as "heldRebuilt"
-      from accounts a, lateral (${sql.raw(REBUILT)}) sums
+      from accounts a, lateral (${sums}) sums
       where a.id > ${after} order by a.id limit ${ACCOUNTS_AT_ONCE}`.execute(db);
     if (rows.length === 0) return;
     after = rows.at(-1)!.id;
@@ -60,12 +71,16 @@ function differenceOf({ id, balance, held, balanceRebuilt, heldRebuilt }: Row): 
 }
 
 /** Sets the row right, and tells of it in the chain. False when it is right by now. */
-export function repair(shard: Shard, { accountId, is, shouldBe }: Difference, by: By): Promise<boolean> {
+export function repair(
+  shard: Shard,
+  { accountId, is, shouldBe }: Difference,
+  { by, snapshot = 0n }: { by: By; snapshot?: bigint },
+): Promise<boolean> {
   return record(shard, {
     subjectId: accountId,
     event: 'balance_repaired',
     detail: { was: textOf(is), is: textOf(shouldBe) },
-    change: { name: 'repair-balance', text: REPAIR, values: [accountId] },
+    change: { name: 'repair-balance', text: repairSince(snapshot), values: [accountId] },
     ...by,
   });
 }

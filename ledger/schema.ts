@@ -165,6 +165,8 @@ export interface Database {
     created_at: Generated<Date>;
   };
   cursors: { name: string; block: bigint };
+  snapshots: { block: bigint; at: Date; made_at: Generated<Date> };
+  snapshot_balances: { account_id: string; block: bigint; balance: bigint };
   reconciliations: {
     id: string;
     run: string;

@@ -10,7 +10,7 @@ export async function grantToApplication<DB>(db: Kysely<DB>, appRole: string): P
   const grants: [string, string][] = [
     ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events, decisions'],
     ['select, insert', 'bank_accounts, virtual_accounts, bank_requests, bank_inbox, notifications, cursors'],
-    ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines'],
+    ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines, snapshots, snapshot_balances'],
     ['execute', 'function make_months(timestamptz, integer)'],
     ['select, update', 'chain_head'],
     // Of what was asked for, nothing changes afterwards; only how it stands.

@@ -8,6 +8,7 @@ import * as reconciliation from './0004-reconciliation';
 import * as audit from './0005-audit';
 import * as months from './0006-months';
 import * as moving from './0007-moving';
+import * as snapshots from './0008-snapshots';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -18,6 +19,7 @@ const migrations: Record<string, Migration> = {
   '0005-audit': audit,
   '0006-months': months,
   '0007-moving': moving,
+  '0008-snapshots': snapshots,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();

@@ -1,6 +1,7 @@
 import { MONTHS_SCHEDULE_ID, MONTHS_WORKFLOW_TYPE, type MonthsInput } from '../contracts/months';
 import { NOTIFY_SCHEDULE_ID, NOTIFY_WORKFLOW_TYPE, type NotifyInput } from '../contracts/notifications';
 import { RECONCILE_SCHEDULE_ID, RECONCILE_WORKFLOW_TYPE, type ReconcileInput } from '../contracts/reconciliation';
+import { SNAPSHOTS_SCHEDULE_ID, SNAPSHOTS_WORKFLOW_TYPE, type SnapshotsInput } from '../contracts/snapshots';
 import { SWEEP_SCHEDULE_ID, workflowTypes, type SweepInput } from '../contracts/transfers';
 
 /** A workflow that Temporal starts every so often, unless the one before still runs. */
@@ -51,5 +52,15 @@ export function monthsSchedule(input: MonthsInput): Recurring {
     everyMs: DAY_MS,
     input,
     summary: 'Make the tables of the coming months',
+  };
+}
+
+export function snapshotsSchedule(everyMs: number, input: SnapshotsInput): Recurring {
+  return {
+    scheduleId: SNAPSHOTS_SCHEDULE_ID,
+    workflowType: SNAPSHOTS_WORKFLOW_TYPE,
+    everyMs,
+    input,
+    summary: 'Write down what every account has',
   };
 }

@@ -10,3 +10,4 @@ export { sweep } from './sweep';
 export { notify } from './notify';
 export { reconcile } from './reconcile';
 export { prepareMonths } from './prepare-months';
+export { writeSnapshots } from './write-snapshots';

@@ -21,3 +21,4 @@ export const sweep = changed(current.sweep);
 export const notify = changed(current.notify);
 export const reconcile = changed(current.reconcile);
 export const prepareMonths = changed(current.prepareMonths);
+export const writeSnapshots = changed(current.writeSnapshots);

@@ -18,7 +18,13 @@ import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
-import { monthsSchedule, notifySchedule, reconcileSchedule, sweepSchedule } from '../../worker/schedules';
+import {
+  monthsSchedule,
+  notifySchedule,
+  reconcileSchedule,
+  snapshotsSchedule,
+  sweepSchedule,
+} from '../../worker/schedules';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneShards, type TestDatabase } from './database';
@@ -196,6 +202,7 @@ export class TestHoldfast {
       notifySchedule(everyMs, { shards: 1 }),
       reconcileSchedule(everyMs, { shards, youngMs: 0 }),
       monthsSchedule({ shards }),
+      snapshotsSchedule(everyMs, { shards }),
     ];
   }
 

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { MONTHS_SCHEDULE_ID, MONTHS_WORKFLOW_TYPE } from '../../contracts/months';
+import { SNAPSHOTS_SCHEDULE_ID } from '../../contracts/snapshots';
 import { TASK_QUEUE } from '../../contracts/transfers';
 import { missingMonths } from '../../ledger/months';
+import { newestSnapshot } from '../../ledger/snapshots';
 import type { prepareMonths } from '../../workflows';
 import { eventually } from '../support/eventually';
 import { TestHoldfast } from '../support/holdfast';
@@ -25,7 +27,7 @@ async function lose(shard: number): Promise<string[]> {
   });
 }
 
-test('its Schedule makes the months ahead on every shard', async () => {
+test('the months ahead are made on every shard', async () => {
   const lost = [await lose(0), await lose(1)];
   const schedule = holdfast.outside.client.schedule.getHandle(MONTHS_SCHEDULE_ID);
   expect((await schedule.describe()).spec.intervals).toMatchObject([{ every: 86_400_000 }]);
@@ -38,7 +40,7 @@ test('its Schedule makes the months ahead on every shard', async () => {
   }
 });
 
-test('says what it made, and making again makes nothing', async () => {
+test('the making of months says what it made, and making again makes nothing', async () => {
   const run = () =>
     holdfast.outside.client.workflow.execute<typeof prepareMonths>(MONTHS_WORKFLOW_TYPE, {
       workflowId: `months-${randomUUID()}`,
@@ -54,4 +56,20 @@ test('says what it made, and making again makes nothing', async () => {
     { shard: 0, made: [] },
     { shard: 1, made: [] },
   ]);
+});
+
+test('what every account has is written down on every shard', async () => {
+  for (const shard of [0, 1]) await holdfast.personOn(shard, `snapshot_${shard}`, '12.50');
+  await holdfast.outside.client.schedule.getHandle(SNAPSHOTS_SCHEDULE_ID).trigger();
+  for (const { db } of holdfast.shards.all) {
+    await eventually(
+      async () => {
+        const { block } = await db.selectFrom('chain_head').select('block').executeTakeFirstOrThrow();
+        expect(await newestSnapshot(db)).toBe(block);
+      },
+      { withinMs: 30_000 },
+    );
+    const balances = await db.selectFrom('snapshot_balances').select('balance').orderBy('balance').execute();
+    expect(balances).toEqual([{ balance: -1250n }, { balance: 1250n }]);
+  }
 });
