@@ -23,9 +23,10 @@ export function transferActivities({ shards, groupPosts }: ActivityDeps) {
   }
 
   return {
-    /** The whole group in one commit; what met an unexpected error is named, and did nothing. */
-    async postTransfers(shard: number, items: TransferItem[]): Promise<PostedGroup> {
-      return summary(await groupPosts.post(activityInfo().workflowExecution!.workflowId, shard, items));
+    /** The whole part in one commit; what met an unexpected error is named, and did nothing. */
+    async postTransfers(shard: number, items: TransferItem[], part = 0): Promise<PostedGroup> {
+      const { workflowId } = activityInfo().workflowExecution!;
+      return summary(await groupPosts.post({ workflowId, part }, { shard, items }));
     },
 
     postTransfer(item: TransferItem): Promise<ItemOutcome> {

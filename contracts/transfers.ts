@@ -52,11 +52,19 @@ export interface ItemTrouble {
 
 export type ItemResult = ItemOutcome | ItemConflict | ItemTrouble;
 
-export interface TransferGroupInput {
+/** What one lane sends with a group: transfers from one shard to another, or within one. */
+export interface GroupPart {
   shard: number;
   items: TransferItem[];
+}
+
+export interface TransferGroupInput {
+  parts: GroupPart[];
   settings: TransferSettings;
 }
+
+/** A group as it was started when each had one lane's transfers. */
+export type TransferGroupInputBefore = GroupPart & Pick<TransferGroupInput, 'settings'>;
 
 export interface TransferSettings {
   /** After this long without an outcome a group hands each item to a workflow of its own. */
@@ -119,7 +127,7 @@ export const TASK_QUEUE = 'holdfast';
 /** The lane's short groups; every API process and worker serves it. */
 export const LANE_TASK_QUEUE = 'holdfast-lane';
 
-export const groupWorkflowId = (shard: number, group: string) => `lane/${shard}/${group}`;
+export const groupWorkflowId = (group: string) => `lane/${group}`;
 export const transferWorkflowId = (transactionId: string) => `transfer/${transactionId}`;
 /** The type of the failure that says: this id belongs to another command. */
 export const CONFLICT = 'Conflict';

@@ -1,8 +1,10 @@
 import type { Client } from '@temporalio/client';
-import type { ItemResult, TransferItem, TransferSettings } from '../../contracts/transfers';
+import type { GroupPart, ItemResult, TransferItem, TransferSettings } from '../../contracts/transfers';
+import type { PlaceInGroup } from '../../ledger/group-posts';
 import type { Logger } from '../../ledger/log';
 import type { Shards } from '../../ledger/shards';
 import type { LaneAnswer } from './answers';
+import { Departures } from './departures';
 import { Lane } from './lane';
 import { TemporalDoor } from './temporal-door';
 
@@ -20,7 +22,7 @@ export interface LaneSettings {
 }
 
 /** Posts a group in this process, once its workflow is durable; undefined where that is left to the workflow. */
-export type PostGroup = (workflowId: string, shard: number, items: TransferItem[]) => Promise<ItemResult[]> | undefined;
+export type PostGroup = (place: PlaceInGroup, part: GroupPart) => Promise<ItemResult[]> | undefined;
 
 export interface LanesOptions {
   client: Client;
@@ -38,9 +40,11 @@ export interface LanesOptions {
 export class Lanes {
   private readonly lanes = new Map<string, Lane>();
   private readonly temporal: TemporalDoor;
+  private readonly departures: Departures;
 
   constructor(private readonly options: LanesOptions) {
     this.temporal = new TemporalDoor(options.client, options.transfers, options.log);
+    this.departures = new Departures(this.temporal);
   }
 
   submit(item: TransferItem): Promise<LaneAnswer> {
@@ -78,7 +82,7 @@ export class Lanes {
     const source = shards.forId(item.from)!;
     const target = (item.to === undefined ? undefined : shards.forId(item.to)) ?? source;
     const key = `${source.number} ${target.number}`;
-    const lane = this.lanes.get(key) ?? new Lane({ source, target }, this.temporal, this.options);
+    const lane = this.lanes.get(key) ?? new Lane({ source, target }, this.temporal, this.departures, this.options);
     this.lanes.set(key, lane);
     return lane;
   }

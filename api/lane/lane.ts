@@ -1,18 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { groupWorkflowId, transferWorkflowId, type ItemResult, type TransferItem } from '../../contracts/transfers';
+import { transferWorkflowId, type GroupPart, type ItemResult, type TransferItem } from '../../contracts/transfers';
 import type { Command, Outcome } from '../../ledger/commands';
+import type { PlaceInGroup } from '../../ledger/group-posts';
 import { factsOf, resultOf } from '../../ledger/items';
 import type { Shard } from '../../ledger/shards';
 import { LaneRefusal, Ticket, type LaneAnswer } from './answers';
+import { MAX_GROUP_BYTES, type Departure, type Departures } from './departures';
 import { Gathering } from './gathering';
 import type { LanesOptions } from '.';
 import type { AnsweredStart, TemporalDoor } from './temporal-door';
 
-/** Temporal refuses payloads past 2 MB; this leaves room for what wraps them. */
-const MAX_GROUP_BYTES = 1_000_000;
 const LOOK_AT_DEADLINES_MS = 50;
 /** One group at a time makes the largest groups and the fewest workflows; one this slow is overtaken. */
 const OVERTAKE_AFTER_MS = 200;
+
+type Group = Ticket[];
+
+const bytesOf = (group: Group) => group.reduce((total, ticket) => total + ticket.bytes, 0);
 
 /**
  * Turns the transfer requests from one shard to another, or within one, into few durable workflows. A request that finds the lane free leaves at
@@ -23,9 +26,9 @@ export class Lane {
   private queue: Ticket[] = [];
   /** Oldest first, so that deadlines need no timer each. */
   private readonly tickets = new Map<string, Ticket>();
-  private readonly groups = new Set<string>();
+  private readonly groups = new Set<Group>();
   /** Groups that the next one waits for, until each is over or steps aside. */
-  private readonly leaders = new Map<string, () => void>();
+  private readonly leaders = new Map<Group, () => void>();
   private readonly gathering = new Gathering(() => this.pump());
   private deadlineTimer: NodeJS.Timeout | undefined;
   private onIdle: (() => void)[] = [];
@@ -33,6 +36,7 @@ export class Lane {
   constructor(
     private readonly between: { source: Shard; target: Shard },
     private readonly temporal: TemporalDoor,
+    private readonly departures: Departures,
     private readonly options: Pick<LanesOptions, 'settings' | 'log' | 'postGroup'>,
   ) {}
 
@@ -71,7 +75,7 @@ export class Lane {
     return written;
   }
 
-  private deliver(group: Ticket[], results: ItemResult[]): void {
+  private deliver(group: Group, results: ItemResult[]): void {
     results.forEach((result, index) => {
       const ticket = group[index]!;
       // An item in trouble goes on in a workflow of its own; its request waits until the deadline.
@@ -114,11 +118,11 @@ export class Lane {
       this.leaders.size === 0 &&
       this.groups.size < this.options.settings.groupsInFlight
     ) {
-      void this.run(this.newWorkflowId(), this.takeGroup());
+      void this.run(this.takeGroup());
     }
   }
 
-  private takeGroup(): Ticket[] {
+  private takeGroup(): Group {
     let bytes = 0;
     let count = 0;
     while (count < this.queue.length && count < this.options.settings.maxGroup) {
@@ -129,55 +133,53 @@ export class Lane {
     return this.queue.splice(0, count);
   }
 
-  private newWorkflowId(): string {
-    return groupWorkflowId(this.between.source.number, randomUUID());
-  }
-
   /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
-  private async run(workflowId: string, group: Ticket[]): Promise<void> {
+  private async run(group: Group): Promise<void> {
     const leftAt = performance.now();
-    this.groups.add(workflowId);
-    this.standInTheWay(workflowId);
+    this.groups.add(group);
+    this.standInTheWay(group);
+    const part = { shard: this.between.source.number, items: group.map((ticket) => ticket.item) };
+    const departure = this.departures.board(part, bytesOf(group));
+    const { workflowId } = departure;
     for (const ticket of group) ticket.workflowId = workflowId;
-    const start = await this.startGroup(workflowId, group);
+    const start = await this.started(departure, group);
     if (start.kind === 'refused') {
       this.options.log.error({ err: start.error, workflowId }, 'Temporal refused to start a group');
       for (const ticket of group) this.refuse(ticket, new LaneRefusal('not_started', { cause: start.error }));
-      this.forget(workflowId);
+      this.forget(group);
       return;
     }
-    const results = await this.postHere(workflowId, group);
+    const results = await this.postHere(departure, part);
     if (results) {
       this.gathering.begin(group.length, performance.now() - leftAt);
       this.deliver(group, results);
-      this.forget(workflowId);
+      this.forget(group);
     } else {
       await this.followElsewhere(workflowId, group);
     }
   }
 
   /** The group is durable: posting it need not wait until its first task has come round. */
-  private async postHere(workflowId: string, group: Ticket[]): Promise<ItemResult[] | undefined> {
-    const items = group.map((ticket) => ticket.item);
+  private async postHere(place: PlaceInGroup, part: GroupPart): Promise<ItemResult[] | undefined> {
     try {
-      return await this.options.postGroup(workflowId, this.between.source.number, items);
-    } catch (error) {
-      this.options.log.warn({ err: error, workflowId }, 'a group could not be posted at once; its workflow goes on');
+      return await this.options.postGroup(place, part);
+    } catch (err) {
+      const { workflowId } = place;
+      this.options.log.warn({ err, workflowId }, 'a group could not be posted at once; its workflow goes on');
       return undefined;
     }
   }
 
-  private async startGroup(workflowId: string, group: Ticket[]): Promise<AnsweredStart> {
-    const items = group.map((ticket) => ticket.item);
-    const start = await this.temporal.start(workflowId, this.between.source.number, items);
+  private async started(departure: Departure, group: Group): Promise<AnsweredStart> {
+    const start = await departure.start;
     if (start.kind !== 'unknown') return start;
-    const answered = this.temporal.startBehind(workflowId, this.between.source.number, items);
+    const answered = departure.startBehind();
     await this.writeDownAsPending(group);
     return answered;
   }
 
   /** The workflow, wherever it runs, has to post the group: when it is over, Postgres has the outcomes. */
-  private async followElsewhere(workflowId: string, group: Ticket[]): Promise<void> {
+  private async followElsewhere(workflowId: string, group: Group): Promise<void> {
     try {
       await this.temporal.waitFor(workflowId);
       // What it could not finish has a workflow of its own by now.
@@ -191,21 +193,21 @@ export class Lane {
       );
       await Promise.allSettled(group.map((ticket) => ticket.answer));
     }
-    this.forget(workflowId);
+    this.forget(group);
   }
 
-  private standInTheWay(workflowId: string): void {
+  private standInTheWay(group: Group): void {
     const stepAside = () => {
       clearTimeout(timer);
-      if (this.leaders.delete(workflowId)) this.pump();
+      if (this.leaders.delete(group)) this.pump();
     };
     const timer = setTimeout(stepAside, OVERTAKE_AFTER_MS);
-    this.leaders.set(workflowId, stepAside);
+    this.leaders.set(group, stepAside);
   }
 
-  private forget(workflowId: string): void {
-    this.groups.delete(workflowId);
-    this.leaders.get(workflowId)?.();
+  private forget(group: Group): void {
+    this.groups.delete(group);
+    this.leaders.get(group)?.();
     this.pump();
     this.tellIdle();
   }

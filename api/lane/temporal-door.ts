@@ -1,5 +1,5 @@
 import { isGrpcServiceError, WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import { LANE_TASK_QUEUE, workflowTypes, type TransferItem, type TransferSettings } from '../../contracts/transfers';
+import { LANE_TASK_QUEUE, workflowTypes, type GroupPart, type TransferSettings } from '../../contracts/transfers';
 import type { Logger } from '../../ledger/log';
 import { withDeadline } from '../../worker/deadline';
 import type { transferGroup } from '../../workflows';
@@ -46,18 +46,18 @@ export class TemporalDoor {
   }
 
   /** Durable once it says started. With eager start, its first task usually comes to this process with the answer. */
-  async start(workflowId: string, shard: number, items: TransferItem[]): Promise<Start> {
+  async start(workflowId: string, parts: GroupPart[]): Promise<Start> {
     const askedAt = performance.now();
     try {
       await withDeadline(this.client.connection, START_DEADLINE_MS, () =>
         this.client.workflow.start<typeof transferGroup>(workflowTypes.transferGroup, {
           workflowId,
           taskQueue: LANE_TASK_QUEUE,
-          args: [{ shard, items, settings: this.settings }],
+          args: [{ parts, settings: this.settings }],
           // Bounds how long an eager task that got lost on its way here keeps the group waiting.
           workflowTaskTimeout: '3s',
           requestEagerStart: true,
-          ...describeGroup(items),
+          ...describeGroup(parts),
         }),
       );
       return { kind: 'started' };
@@ -71,13 +71,13 @@ export class TemporalDoor {
   }
 
   /** Goes on with a start whose answer is unknown until it is answered; meanwhile the door is shut. */
-  async startBehind(workflowId: string, shard: number, items: TransferItem[]): Promise<AnsweredStart> {
+  async startBehind(workflowId: string, parts: GroupPart[]): Promise<AnsweredStart> {
     this.unanswered += 1;
     try {
       const giveUpAt = performance.now() + RETRY_FOR_MS;
       for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS)) {
         await new Promise((resume) => setTimeout(resume, pauseMs).unref());
-        const start = await this.start(workflowId, shard, items);
+        const start = await this.start(workflowId, parts);
         if (start.kind !== 'unknown') return start;
         if (performance.now() > giveUpAt) return { kind: 'refused', error: new Error('Temporal did not answer') };
       }
@@ -99,7 +99,8 @@ function isRefusal(error: unknown, afterMs: number): boolean {
 }
 
 /** What a person sees in the Web UI; Temporal allows 400 bytes of summary and 20 kB of details. */
-function describeGroup(items: TransferItem[]) {
+function describeGroup(parts: readonly GroupPart[]) {
+  const items = parts.flatMap((part) => part.items);
   const named = items.slice(0, MAX_NAMED_IN_SUMMARY).map(({ id }) => `\`${id}\``);
   const more = items.length > named.length ? ` and ${items.length - named.length} more (query \`items\`)` : '';
   return {

@@ -41,7 +41,7 @@ async function pend([from, to]: [TestUser, TestUser], key: string, owner: string
 describe('the sweep', () => {
   test('starts again what Postgres calls pending and whose owner Temporal doesn’t know', async () => {
     const pair = await holdfast.pair('unknown');
-    const group = groupWorkflowId(0, randomUUID());
+    const group = groupWorkflowId(randomUUID());
     const ids = [await pend(pair, 'group', group), await pend(pair, 'own', transferWorkflowId('tx_0_gone'))];
     expect(await sweep()).toEqual([{ shard: 0, looked: 2, restarted: 2 }]);
     for (const id of ids) {
@@ -71,7 +71,7 @@ describe('the sweep', () => {
 
   test('leaves a young row to whoever has just made it', async () => {
     const pair = await holdfast.pair('young');
-    const id = await pend(pair, 'young', groupWorkflowId(0, randomUUID()));
+    const id = await pend(pair, 'young', groupWorkflowId(randomUUID()));
     expect(await sweep({ youngMs: 60_000 })).toEqual([{ shard: 0, looked: 0, restarted: 0 }]);
     expect(await holdfast.read(pair[0], id)).toMatchObject({ status: 'pending' });
     await expect(holdfast.workflowOf(id).describe()).rejects.toThrow(/not found/i);
@@ -97,7 +97,7 @@ describe('the sweep', () => {
       ...{ id, type: 'transfer' as const, actorId: alice.userId, hash: row.command_hash, from: row.from_account },
       ...{ to: row.to_account!, amountMinor: row.amount, currency: 'SGD' },
     };
-    await holdfast.shards.shard(0).poster.post([{ kind: 'pend', facts, owner: groupWorkflowId(0, randomUUID()) }]);
+    await holdfast.shards.shard(0).poster.post([{ kind: 'pend', facts, owner: groupWorkflowId(randomUUID()) }]);
     expect(await sweep()).toEqual([{ shard: 0, looked: 1, restarted: 0 }]);
     expect((await holdfast.workflowOf(id).describe()).runId).toBe(runId);
     await holdfast.workflowOf(id).terminate();
@@ -110,7 +110,7 @@ describe('the sweep', () => {
   test('gets through more open rows than it reads at once', async () => {
     const pair = await holdfast.pair('many');
     const ids: string[] = [];
-    for (let key = 0; key < 201; key++) ids.push(await pend(pair, `many-${key}`, groupWorkflowId(0, 'gone')));
+    for (let key = 0; key < 201; key++) ids.push(await pend(pair, `many-${key}`, groupWorkflowId('gone')));
     const keys = new Set(ids);
     expect(await sweep()).toEqual([{ shard: 0, looked: 201, restarted: 201 }]);
     await eventually(
@@ -133,7 +133,7 @@ describe('every worker', () => {
     expect(spec.intervals).toMatchObject([{ every: SWEEP_EVERY_MS }]);
     expect(action).toMatchObject({ workflowType: workflowTypes.sweep, taskQueue: TASK_QUEUE });
     const pair = await holdfast.pair('scheduled');
-    const id = await pend(pair, 'scheduled', groupWorkflowId(0, randomUUID()));
+    const id = await pend(pair, 'scheduled', groupWorkflowId(randomUUID()));
     await schedule().trigger();
     await holdfast.becomes(pair[0], id, 'completed');
   });

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { cancelSignal, retrySignal, TASK_QUEUE, transferWorkflowId, workflowTypes } from '../../contracts/transfers';
+import {
+  cancelSignal,
+  groupWorkflowId,
+  LANE_TASK_QUEUE,
+  retrySignal,
+  TASK_QUEUE,
+  transferWorkflowId,
+  workflowTypes,
+} from '../../contracts/transfers';
 import { MONTHS_WORKFLOW_TYPE } from '../../contracts/months';
 import { NOTIFY_WORKFLOW_TYPE } from '../../contracts/notifications';
+import { SNAPSHOTS_WORKFLOW_TYPE } from '../../contracts/snapshots';
 import type { TestUser } from './api';
 import { writeHistory } from './history-json';
 import { walletOf, type TestHoldfast } from './holdfast';
@@ -21,12 +30,14 @@ export async function recordHistories(holdfast: TestHoldfast, trouble: Trouble):
   return {
     'group-straight-through': await straightThrough(holdfast),
     'group-with-fallback': await withFallback(holdfast),
+    'group-of-two-lanes': await ofTwoLanes(holdfast),
     ...(await splitOutThenRetried(holdfast, trouble)),
     'transfer-cancelled': await cancelled(holdfast, trouble),
     'transfer-cancelled-while-retrying': await cancelledWhileRetrying(holdfast, trouble),
     'transfer-cancel-too-late': await cancelTooLate(holdfast, trouble),
     sweep: await swept(holdfast),
     'prepare-months': await prepared(holdfast),
+    'write-snapshots': await snapshotted(holdfast),
     ...(await notified(holdfast)),
   };
 }
@@ -35,6 +46,15 @@ async function straightThrough(holdfast: TestHoldfast): Promise<string> {
   const { body } = await transfer(holdfast, await holdfast.pair('recorded_straight'), 'straight');
   expect(body.status).toBe('completed');
   return historyOf(holdfast, await groupOf(holdfast, body.id));
+}
+
+async function ofTwoLanes(holdfast: TestHoldfast): Promise<string> {
+  const workflowId = groupWorkflowId(randomUUID());
+  const parts = [0, 0].map((shard) => ({ shard, items: [] }));
+  const args = [{ parts, settings: holdfast.transfers }];
+  const options = { workflowId, taskQueue: LANE_TASK_QUEUE, args };
+  await holdfast.outside.client.workflow.start(workflowTypes.transferGroup, options);
+  return historyOf(holdfast, workflowId);
 }
 
 /** The local activity runs out of time, and the ordinary one posts. */
@@ -89,6 +109,13 @@ async function prepared(holdfast: TestHoldfast): Promise<string> {
   const workflowId = `months-${randomUUID()}`;
   const args = [{ shards: 1 }];
   await holdfast.outside.client.workflow.start(MONTHS_WORKFLOW_TYPE, { workflowId, taskQueue: TASK_QUEUE, args });
+  return historyOf(holdfast, workflowId);
+}
+
+async function snapshotted(holdfast: TestHoldfast): Promise<string> {
+  const workflowId = `snapshots-${randomUUID()}`;
+  const args = [{ shards: 1 }];
+  await holdfast.outside.client.workflow.start(SNAPSHOTS_WORKFLOW_TYPE, { workflowId, taskQueue: TASK_QUEUE, args });
   return historyOf(holdfast, workflowId);
 }
 
