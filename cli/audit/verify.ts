@@ -31,12 +31,10 @@ async function verifyOne(
 ): Promise<ShardReport> {
   const known = checkpoint.find((each) => each.shard === shard);
   const report: ShardReport = { shard, blocks: 0, entries: 0, findings: [], proven: known };
-  if (known && !(await isStillThere(db, known))) {
-    const detail = 'is not there as the checkpoint says: the chain was cut or rewritten';
-    report.findings.push({ kind: 'checkpoint', subject: `block ${known.block}`, detail });
-    return report;
-  }
-  const from: VerifyPlace | undefined = full ? undefined : known;
+  const broken = known && (await breachOf(db, known));
+  if (broken) report.findings.push(broken.finding);
+  if (broken && !broken.isShort) return report;
+  const from: VerifyPlace | undefined = full || broken ? undefined : known;
   for await (const { blocks, entries, findings, place } of verifySlices(db, from)) {
     report.blocks += blocks;
     report.entries += entries;
@@ -48,12 +46,21 @@ async function verifyOne(
   return report;
 }
 
-async function isStillThere(db: Shard['db'], { block, hash, at }: CheckpointEntry): Promise<boolean> {
-  if (block === '0') return true;
+/** What a checkpoint proves of the chain that is there. A restored one may be the same, and end before it. */
+async function breachOf(db: Shard['db'], { block, hash, at }: CheckpointEntry) {
+  if (block === '0') return undefined;
   const row = await db
     .selectFrom('blocks')
     .select(['hash', 'at'])
     .where('number', '=', BigInt(block))
     .executeTakeFirst();
-  return row !== undefined && row.hash.toString('hex') === hash && row.at.toISOString() === at;
+  if (row !== undefined && row.hash.toString('hex') === hash && row.at.toISOString() === at) return undefined;
+  const head = await db.selectFrom('chain_head').select(['block', 'at']).executeTakeFirstOrThrow();
+  const missing = BigInt(block) - head.block;
+  const isShort = row === undefined && missing > 0n;
+  const detail = isShort
+    ? `is not there: the chain is ${missing} blocks shorter than the checkpoint, and ends with block ${head.block} of ` +
+      `${head.at.toISOString()}. Without another finding here it is whole up to there`
+    : 'is not the one of the checkpoint: the chain was rewritten, or went on otherwise after it had been cut or restored';
+  return { isShort, finding: { kind: 'checkpoint', subject: `block ${block}`, detail } };
 }

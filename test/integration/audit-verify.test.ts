@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { runVerify, type VerifyCommand } from '../../cli/audit/run';
@@ -15,10 +15,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function verify(command: VerifyCommand): Promise<{ code: number; text: string }> {
+async function verify(command: VerifyCommand, of = books): Promise<{ code: number; text: string }> {
   const lines: string[] = [];
   const screen = { print: (line: string) => lines.push(line), note: () => undefined } as never;
-  const code = await runVerify({ shards: [{ url: books.database.appUrl }] }, command, screen);
+  const code = await runVerify({ shards: [{ url: of.database.appUrl }] }, command, screen);
   return { code, text: lines.join('\n') };
 }
 
@@ -42,4 +42,28 @@ test('verifying goes on from its checkpoint, and refuses one that is not the cha
     text: expect.stringContaining('checkpoint: block 2') as string,
   });
   expect(readFileSync(checkpoint, 'utf8')).toBe(before);
+});
+
+test('a checkpoint that is ahead of the chain says by how many blocks, and what is there is verified all the same', async () => {
+  const earlier = await TestBooks.create(2);
+  const file = path.join(folder, 'ahead.json');
+  const at = new Date().toISOString();
+  writeFileSync(file, JSON.stringify([{ shard: 0, block: '8', hash: 'ab'.repeat(32), at }]));
+  const before = readFileSync(file, 'utf8');
+  const shorter =
+    'block 8 is not there: the chain is 7 blocks shorter than the checkpoint, and ends with block 1 of 20';
+  try {
+    const { code, text } = await verify({ checkpoint: file }, earlier);
+    expect(code).toBe(2);
+    expect(text).toContain(`checkpoint: ${shorter}`);
+    expect(text).toContain('1 blocks and 4 entries checked; 1 findings');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(before));
+
+    await earlier.owner.query('update entries set amount = amount + 1 where block = 1 and index = 0');
+    const damaged = await verify({ checkpoint: file }, earlier);
+    expect(damaged.text).toContain(shorter);
+    expect(damaged.text).toContain('hash: block 1');
+  } finally {
+    await earlier.close();
+  }
 });
