@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { VerifyCommand } from './audit/run';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,6 +8,13 @@ import { localEnv } from './local-env';
 import { opsCommand } from './ops';
 import { shardsCommand } from './shards';
 import { UserError } from './user-error';
+
+const REPOSTING = `Goes through what the other shards and the bank have ended since then and this shard doesn't know, and posts it again
+under the ids it had: credits, debits, credits that are forbidden. The bank's news go into the inbox again. Each posting is
+an event in the chain, and so in the audit. What can't be done is listed, with the reason, for people.
+Verify the other shards first: what they say is taken for true. Run it before the processes are started, and again until
+nothing is left that is not a person's to decide. docs/backup.md says step by step how a shard is restored.
+Exits 0 when nothing is left.`;
 
 /** The parts are loaded only when a command needs them, so that `status` doesn't wait for Temporal's native module. */
 const program = new Command('holdfast')
@@ -198,9 +205,36 @@ books
     process.exitCode = (await rebuildBooks(configuration(), options, console.log)) ? 0 : 1;
   });
 
+books
+  .command('repost')
+  .summary('post again what a shard lost that was restored to an earlier moment, as far as others know it')
+  .description(REPOSTING)
+  .argument('<shard>', 'the number of the restored shard', shardNumber)
+  .requiredOption(
+    '--since <time>',
+    'the moment to which it was restored, or a little before, such as 2026-01-31T02:15Z',
+    moment,
+  )
+  .option('--dry-run', 'say what would be done, and do none of it')
+  .action(async (shard: number, options: { since: Date; dryRun?: boolean }) => {
+    const { repostBooks } = await import('./repost.js');
+    process.exitCode = (await repostBooks(configuration(), { shard, ...options }, console.log)) ? 0 : 1;
+  });
+
 const exit = (code: number) => (process.exitCode = code);
 program.addCommand(shardsCommand(process.env, exit));
 program.addCommand(opsCommand(process.env, exit));
+
+function shardNumber(text: string): number {
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a number, such as 0.');
+}
+
+function moment(text: string): Date {
+  const time = new Date(text);
+  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && time <= new Date()) return time;
+  throw new InvalidArgumentError('It must be a past time with its zone, such as 2026-01-31T02:15Z.');
+}
 
 function configuration(): Config {
   return loadConfig(localEnv(process.env));

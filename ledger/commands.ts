@@ -1,6 +1,13 @@
 import type { AccountId, TransactionId, UserId } from '../contracts/ids';
 import type { By } from './by';
-import type { DecisionKind, ResolvedAs, TransactionStatus, TransactionType, WalletStatus } from '../contracts/statuses';
+import type {
+  DecisionKind,
+  Refusal,
+  ResolvedAs,
+  TransactionStatus,
+  TransactionType,
+  WalletStatus,
+} from '../contracts/statuses';
 
 /** What a transaction is, fixed when it is first written down. */
 export interface TransactionFacts {
@@ -78,11 +85,20 @@ export type Command =
     }
   /** Give money that has surely arrived at the bank to its target, or else to `@suspense`; complete the transaction. */
   | { kind: 'credit'; facts: TransactionFacts; movedMinor?: bigint }
+  /**
+   * On a shard that lost its half of a transfer whose other half is done: the same half again, under the same id. It is
+   * never refused for good: a credit that its wallet can't have waits in `@suspense`, and a debit that can't be paid
+   * leaves everything as it was.
+   */
+  | ({ kind: 'repost'; facts: TransactionFacts; half: Half } & By)
   /** Forbid a step for ever, unless it is done already. */
   | { kind: 'tombstone'; transactionId: TransactionId; step: string }
   | DecisionCommand
   | ({ kind: 'freeze' | 'unfreeze' | 'close' | 'reopen'; accountId: AccountId; noteSealed?: string } & By)
   | RecordCommand;
+
+/** A transfer between two shards: the debit is the source's, the credit the target's. */
+export type Half = 'debit' | 'credit';
 
 /** Change a row that isn't the books' own, and tell of it in the chain, both or neither. */
 export interface RecordCommand extends By {
@@ -145,7 +161,7 @@ export type DecisionState = 'proposed' | 'final';
 
 /** Why a command was refused that leaves everything as it was. */
 export type RefusedReason =
-  'wallet_not_empty' | 'wallet_frozen' | 'wallet_closed' | 'step_not_possible' | 'unchanged' | DecisionRefusal;
+  'wallet_not_empty' | 'step_not_possible' | 'unchanged' | 'unknown_wallet' | Refusal | DecisionRefusal;
 
 export type DecisionRefusal =
   | 'unknown_transaction'

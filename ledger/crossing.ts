@@ -46,14 +46,19 @@ export function receive(draft: Draft, { facts }: Extract<Command, { kind: 'recei
   if (refusal) {
     draft.setStatus(record, 'rejected', refusal);
   } else {
-    const clearing = draft.account(houseId(target.id, '@clearing', facts.currency));
-    if (!clearing) throw new Error(`@clearing.${facts.currency} is not on this shard`);
-    draft.move(record.id, clearing, target, facts.amountMinor);
-    const original = facts.type === 'refund' ? draft.transaction(facts.linkedTo!) : undefined;
-    if (original) draft.addRefunded(original, record.id, facts.amountMinor);
+    give(draft, record, target, facts);
     draft.setStatus(record, 'completed', null);
   }
   return outcomeOf(record, false);
+}
+
+/** What came from another shard, from `@clearing` to an account of this one. */
+export function give(draft: Draft, record: TransactionRecord, target: Account, facts: TransactionFacts): void {
+  const clearing = draft.account(houseId(target.id, '@clearing', facts.currency));
+  if (!clearing) throw new Error(`@clearing.${facts.currency} is not on this shard`);
+  draft.move(record.id, clearing, target, facts.amountMinor);
+  const original = facts.type === 'refund' ? draft.transaction(facts.linkedTo!) : undefined;
+  if (original) draft.addRefunded(original, record.id, facts.amountMinor);
 }
 
 function refuseCredit(target: Account, facts: TransactionFacts): Refusal | undefined {

@@ -6,6 +6,7 @@ import { crosses, receive, TRY, tryTransfer } from './crossing';
 import { takeDecision } from './deciding';
 import { canCapture, capture, hold, release } from './holding';
 import { balanceBank, checked, credit, transfer } from './moving';
+import { repost } from './reposting';
 
 const NOT_POSSIBLE = { kind: 'refused', reason: 'step_not_possible' } as const;
 
@@ -38,6 +39,8 @@ function answer(draft: Draft, command: Command): Outcome {
       return takeDecision(draft, command);
     case 'receive':
       return receive(draft, command);
+    case 'repost':
+      return repost(draft, command);
     default:
       return changeTransaction(draft, command);
   }
@@ -53,7 +56,7 @@ export function needsDecisions(command: Command): boolean {
   return command.kind === 'decision' || (command.kind === 'hold' && command.status === 'awaiting_approval');
 }
 
-type TransactionCommand = Exclude<Extract<Command, { facts: TransactionFacts }>, { kind: 'receive' }>;
+type TransactionCommand = Exclude<Extract<Command, { facts: TransactionFacts }>, { kind: 'receive' | 'repost' }>;
 
 /** Every command about a transaction first meets what its id already means. */
 function changeTransaction(draft: Draft, command: TransactionCommand): Outcome {

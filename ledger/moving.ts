@@ -7,13 +7,9 @@ import type { TransactionFacts } from './commands';
 const MAX_BALANCE = 2n ** 62n;
 
 /** A refund, wherever it goes, has to fit into what is left of its original. */
-export function refuseByOriginal(
-  draft: Draft,
-  record: TransactionRecord,
-  facts: TransactionFacts,
-): Refusal | undefined {
+export function refuseByOriginal(draft: Draft, refund: Refund, facts: TransactionFacts): Refusal | undefined {
   if (facts.type !== 'refund') return undefined;
-  return refuseRefund(record, facts.linkedTo === undefined ? undefined : draft.transaction(facts.linkedTo));
+  return refuseRefund(refund, facts.linkedTo === undefined ? undefined : draft.transaction(facts.linkedTo));
 }
 
 export function transfer(draft: Draft, record: TransactionRecord, source: Account, facts: TransactionFacts): void {
@@ -39,8 +35,10 @@ function assertAdjusts(source: Account, target: Account | undefined): void {
   if (house.length !== 1 || !isSuspense(house[0]!)) throw new Error('An adjustment is between a user and @suspense');
 }
 
+type Refund = Pick<TransactionRecord, 'from' | 'to' | 'amountMinor' | 'currency'>;
+
 /** A refund undoes a transfer, whole or in part: from who received it, to who sent it. */
-function refuseRefund(refund: TransactionRecord, original: TransactionRecord | undefined): Refusal | undefined {
+function refuseRefund(refund: Refund, original: TransactionRecord | undefined): Refusal | undefined {
   const undoes =
     original?.type === 'transfer' &&
     original.status === 'completed' &&

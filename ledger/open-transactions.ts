@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import type { TransactionId } from '../contracts/ids';
 import type { TransactionStatus, TransactionType } from '../contracts/statuses';
 import type { TransferItem } from '../contracts/transfers';
@@ -52,22 +52,27 @@ export async function openTransactions(
     status: row.status,
     linkedTo: row.linked_to,
     bankAccountId: row.bank_account_id,
-    item: {
-      id: row.id,
-      ...(row.type === 'refund' && { type: row.type }),
-      ...(row.linked_to !== null && { linkedTo: row.linked_to }),
-      hash: row.command_hash,
-      actor: row.actor_id,
-      from: row.from_account,
-      ...(row.to_account !== null && { to: row.to_account }),
-      ...(row.to_name_sealed !== null && { toNameSealed: row.to_name_sealed }),
-      amountMinor: row.amount.toString(),
-      currency: row.currency,
-      ...(row.message_sealed !== null && { messageSealed: row.message_sealed }),
-    },
+    item: itemOf(row),
     owner: row.owner_workflow,
     isOverdue: Boolean(row.is_overdue),
     createdBlock: row.created_block,
     createdIndex: row.created_index,
   }));
+}
+
+/** A transfer as it travels, from its row on either of its shards. */
+export function itemOf(row: Selectable<Database['transactions']>): TransferItem {
+  return {
+    id: row.id,
+    ...(row.type === 'refund' && { type: row.type }),
+    ...(row.linked_to !== null && { linkedTo: row.linked_to }),
+    hash: row.command_hash,
+    actor: row.actor_id,
+    from: row.from_account,
+    ...(row.to_account !== null && { to: row.to_account }),
+    ...(row.to_name_sealed !== null && { toNameSealed: row.to_name_sealed }),
+    amountMinor: row.amount.toString(),
+    currency: row.currency,
+    ...(row.message_sealed !== null && { messageSealed: row.message_sealed }),
+  };
 }

@@ -137,7 +137,13 @@ function accountsOf(command: Extract<Command, { facts: object }>): string[] {
     ...(command.kind === 'capture' ? [command.to] : []),
     ...(mayMoveHouse(command) ? houseAccounts(command.facts) : []),
     ...(command.kind === 'receive' ? [systemAccountId(shardOfId(to!)!, '@clearing', command.facts.currency)] : []),
+    ...(command.kind === 'repost' ? houseOfHalf(command) : []),
   ];
+}
+
+function houseOfHalf({ facts, half }: Extract<Command, { kind: 'repost' }>): string[] {
+  const shard = shardOfId(half === 'credit' ? facts.to! : facts.from)!;
+  return [systemAccountId(shard, '@clearing', facts.currency), systemAccountId(shard, '@suspense', facts.currency)];
 }
 
 function houseAccounts({ from, currency }: TransactionFacts): string[] {

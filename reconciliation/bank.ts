@@ -73,7 +73,11 @@ async function checkStatement({ shards, rail }: BankDeps, { youngMs }: Days, pla
 }
 
 /** A credit names no shard: the one that booked it is looked for. */
-async function knownLines(shards: Shards, currency: string, lines: readonly StatementLine[]): Promise<KnownLine[]> {
+export async function knownLines(
+  shards: Shards,
+  currency: string,
+  lines: readonly StatementLine[],
+): Promise<KnownLine[]> {
   const credits = lines.filter(({ kind }) => kind === 'credit');
   const booked = new Map<string, TransactionId>();
   for (const shard of credits.length > 0 ? shards.all : []) {
@@ -97,7 +101,7 @@ function byShard(lines: readonly KnownLine[]): Map<number, KnownLine[]> {
   return shards;
 }
 
-async function ourSides(shard: Shard, currency: string, lines: readonly KnownLine[]) {
+export async function ourSides(shard: Shard, currency: string, lines: readonly KnownLine[]) {
   const reversalOf = (id: TransactionId) => derivedTransactionId(shard.number, 'reversal', id);
   const ids = lines.flatMap(({ transactionId }) => transactionId ?? []);
   const booked = await bookedOf(shard, currency, [...ids, ...ids.map(reversalOf)]);

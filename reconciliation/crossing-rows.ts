@@ -30,7 +30,7 @@ const PAGE = 500;
 const COLUMNS = sql`t.id, t.type, t.status, t.from_account, t.to_account, t.amount, t.currency, t.command_hash,
   t.created_block, t.created_index, t.final_block`;
 // As the index on them says it.
-const CROSSES = sql`split_part(t.from_account, '_', 2) <> split_part(t.to_account, '_', 2)`;
+export const CROSSES = sql`split_part(t.from_account, '_', 2) <> split_part(t.to_account, '_', 2)`;
 const isIncoming = (side: Side) => (side === 'credits' ? sql`t.incoming` : sql`not t.incoming`);
 
 /** One shard's part in transfers between shards, as they began, up to a block. */

@@ -154,6 +154,14 @@ const incoming: fc.Arbitrary<TransactionFacts> = fc
     return { id, type: 'transfer', actorId: 'us_1_a', hash, amountMinor, currency: 'SGD', from: ELSEWHERE, to };
   });
 
+/** What another shard has credited, and this one may have lost. */
+const outgoing: fc.Arbitrary<TransactionFacts> = fc
+  .record({ id: fc.constantFrom(...IDS), from: fc.constantFrom(A, B), amountMinor: fc.constantFrom(1n, 4n, 11n) })
+  .map(({ id, from, amountMinor }) => {
+    const hash = ['h', 'transfer', from, ELSEWHERE, amountMinor].join(' ');
+    return { id, type: 'transfer', actorId: 'us_0_a', hash, amountMinor, currency: 'SGD', from, to: ELSEWHERE };
+  });
+
 /** Two refunds that may fit together, and one that may not. */
 function refundsOf(original: TransactionFacts): TransactionFacts[] {
   const { id, from, to, amountMinor, currency } = original;
@@ -182,6 +190,12 @@ const movedMinor = fc.constantFrom(undefined, undefined, 0n, 3n, 4n, 10n, 12n);
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ kind: stay('transfer' as const), facts, owner: stay(owner) }),
   { weight: 2, arbitrary: fc.record({ kind: stay('receive' as const), facts: incoming }) },
+  fc
+    .oneof(
+      fc.record({ facts: incoming, half: stay('credit' as const) }),
+      fc.record({ facts: outgoing, half: stay('debit' as const) }),
+    )
+    .map((lost) => ({ kind: 'repost' as const, actorId: 'holdfast', ...lost })),
   fc.record({
     kind: stay('tombstone' as const),
     transactionId: fc.constantFrom(...IDS_ELSEWHERE),
@@ -254,7 +268,8 @@ export const commands = fc.array(facts, { minLength: 1, maxLength: 3 }).chain((f
       const chosen = family[pick];
       if (!chosen) return each;
       if (each.kind === 'decision') return { ...each, transactionId: chosen.id };
-      return 'facts' in each && each.kind !== 'receive' ? { ...each, facts: chosen } : each;
+      const isCrossing = each.kind === 'receive' || each.kind === 'repost';
+      return 'facts' in each && !isCrossing ? { ...each, facts: chosen } : each;
     }),
     { maxLength: 24 },
   );
@@ -310,6 +325,17 @@ export const examples: Record<string, Command[]> = {
   'a transfer to another shard, all the way': [
     { kind: 'transfer', facts: fixed('tx_0_1', A, ELSEWHERE, 4n), owner },
     { kind: 'capture', facts: fixed('tx_0_1', A, ELSEWHERE, 4n), step: 'end', holdStep: 'try', to: CLEARING.SGD },
+  ],
+  'a debit that was lost, first unpaid and then paid': [
+    { kind: 'transfer', facts: fixed('tx_0_3', A, B, 10n) },
+    { kind: 'repost', facts: fixed('tx_0_1', A, ELSEWHERE, 4n), half: 'debit', actorId: 'holdfast' },
+    { kind: 'transfer', facts: paid },
+    { kind: 'repost', facts: fixed('tx_0_1', A, ELSEWHERE, 4n), half: 'debit', actorId: 'holdfast' },
+  ],
+  'a credit that was lost, to a wallet that is closed by now': [
+    { kind: 'transfer', facts: fixed('tx_0_1', A, BANK.SGD, 10n) },
+    { kind: 'close', accountId: A, actorId: 'us_0_a' },
+    { kind: 'repost', facts: came, half: 'credit', actorId: 'holdfast' },
   ],
   'a forbidden hold': [{ kind: 'tombstone', transactionId: paid.id, step: 'hold' }, heldBy('hold')],
 };

@@ -21,12 +21,15 @@ export async function emptyDatabase(): Promise<Omit<TestDatabase, 'appUrl'>> {
 
 const LEAK_CHECK_MS = 3_000;
 
-/** A database of one's own, as migrated: a copy of the template, which takes a moment instead of a migration. */
-export async function cloneDatabase(): Promise<TestDatabase> {
+/**
+ * A database of one's own, as migrated: a copy of the template, which takes a moment instead of a migration. Or a copy of
+ * another one that nobody is connected to.
+ */
+export async function cloneDatabase(template = 'holdfast_template'): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   const ownerUrl = urlOf('HOLDFAST_TEST_OWNER_URL_TEMPLATE', name);
   const owner = new URL(ownerUrl).username;
-  await asAdmin((admin) => admin.query(`create database ${name} owner ${owner} template holdfast_template`));
+  await asAdmin((admin) => admin.query(`create database ${name} owner ${owner} template ${template}`));
   return {
     name,
     appUrl: urlOf('HOLDFAST_TEST_APP_URL_TEMPLATE', name),

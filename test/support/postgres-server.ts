@@ -18,11 +18,15 @@ export class PostgresServer {
     private readonly name: string,
   ) {}
 
+  get dataDir(): string {
+    return path.join(this.folder, this.name);
+  }
+
   async start(): Promise<void> {
     this.port ||= await freePort();
     const { reachableCopies } = dataFolder(path.join(packageRoot(), '.holdfast'));
     this.running = await startPostgres({
-      dataDir: path.join(this.folder, this.name),
+      dataDir: this.dataDir,
       port: this.port,
       passwords: PASSWORDS,
       logFile: path.join(this.folder, `${this.name}.log`),
