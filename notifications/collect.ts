@@ -109,7 +109,7 @@ export function eventsQuery({ first, last }: Blocks, channels: readonly Channel[
            exists (select from holds h where h.transaction_id = t.id and h.status = 'released') as released
     from events e
     join transactions t on t.id = e.subject_id
-    join accounts payer on payer.id = t.from_account
+    left join accounts payer on payer.id = t.from_account
     left join accounts payee on payee.id = t.to_account
     where e.block >= ${first.number} and e.block <= ${last.number} and e.at >= ${first.at} and e.at <= ${last.at}
       and e.kind = any(${notedEvents(channels)})`;

@@ -127,6 +127,20 @@ describe('who is told what', () => {
     expect(await notify()).toMatchObject({ collected: 0, sent: 0 });
   });
 
+  test('of a transfer from another shard, who got it; ops, of one posted again that its wallet can’t have', async () => {
+    const [alice] = await pair('crossing');
+    const from = 'ac_1_elsewhere';
+    const came = await factsOf(alice, { type: 'transfer', from, to: await walletId(alice) });
+    const lost = await factsOf(alice, { type: 'transfer', from, to: 'ac_0_gone' });
+    const again = { kind: 'repost' as const, half: 'credit' as const, actorId: 'holdfast' };
+    await post({ kind: 'receive', facts: came }, { ...again, facts: lost });
+    await notify();
+    expect(told()).toEqual([
+      'crossing_a@example.com: 12.50 SGD arrived',
+      `${OPS}: In suspense: transfer of 12.50 SGD`,
+    ]);
+  });
+
   test('nobody, of what the books refuse at once', async () => {
     const [alice, bob] = await pair('refused');
     await holdfast.transfer(alice, 'k', { from: walletOf(alice), to: walletOf(bob), amount: '999.00' });
