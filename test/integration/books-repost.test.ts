@@ -9,7 +9,7 @@ import { factsOf } from '../../ledger/items';
 import { openShards, type Shards } from '../../ledger/shards';
 import { verifyShard } from '../../ledger/verify';
 import { openAccount } from '../../users/accounts';
-import { BANK_KEY, TestBank } from '../support/bank';
+import { anOrder, BANK_KEY, TestBank } from '../support/bank';
 import { cloneDatabase, cloneShards, type TestDatabase } from '../support/database';
 import { silent } from '../support/people';
 import { reconcile } from '../support/reconciling';
@@ -125,11 +125,14 @@ function row(shard: number, id: string) {
   return db.selectFrom('transactions').selectAll().where('id', '=', id).executeTakeFirst();
 }
 
-async function repost(options: { dryRun?: boolean; since?: Date } = {}): Promise<{ isDone: boolean; lines: string[] }> {
+async function repost(
+  options: { dryRun?: boolean; since?: Date } = {},
+  at = bank,
+): Promise<{ isDone: boolean; lines: string[] }> {
   const lines: string[] = [];
   const config = {
     shards: databases.map(({ appUrl: url }) => ({ url })),
-    bank: { url: bank.url, apiKey: BANK_KEY, webhookSecrets: [], deadlineMs: 5_000, callsPerSecond: 10 },
+    bank: { url: at.url, apiKey: BANK_KEY, webhookSecrets: [], deadlineMs: 5_000, callsPerSecond: 10 },
     reconcile: { everyMs: 0, youngMs: 0 },
     secrets: { sealKeys: [{ id: 'test', key: Buffer.alloc(32, 5) }] },
   };
@@ -313,4 +316,62 @@ test('a credit that was forbidden is forbidden again: what was still under way n
   }
   expect(await balance(far)).toBe(100_00n);
   expect((await repost()).lines).toEqual([summary(0, 0)]);
+});
+
+describe('what the bank has moved', () => {
+  let other: TestBank;
+  beforeEach(async () => {
+    other = await TestBank.start();
+  });
+  afterEach(() => other.close());
+
+  /** A withdrawal as the shard has it, and its reference at the bank. */
+  async function withdrawal(status: 'pending' | 'awaiting_approval'): Promise<string> {
+    const id = transactionId('us_1_actor', `${keys++}`);
+    const sides = { from: far, to: systemAccountId(1, '@bank', 'SGD'), amountMinor: 1_00n, currency: 'SGD' };
+    const facts = { id, type: 'withdrawal' as const, actorId: 'us_1_actor', hash: id, ...sides };
+    await shards.shard(1).poster.post([{ kind: 'hold', facts, step: 'hold', owner: `withdrawal/${id}`, status }]);
+    return `${id}:payout:1`;
+  }
+
+  const inbox = () =>
+    shards.shard(1).db.selectFrom('bank_inbox').select(['subject', 'kind', 'status']).orderBy('received_at').execute();
+
+  test('is told to the inbox once, and to people where the shard knows too little of it', async () => {
+    const [going, waiting] = [await withdrawal('pending'), await withdrawal('awaiting_approval')];
+    const { db } = shards.shard(1);
+    const request = { step: 'payout', attempt: 1, state: 'sending' as const, amount: null, currency: null };
+    const known = { settlement_id: null, reason: null, transaction_id: going.split(':')[0]!, reference: going };
+    await db
+      .insertInto('bank_requests')
+      .values({ ...request, ...known })
+      .execute();
+    const unasked = await withdrawal('pending');
+    await moment();
+    const gone = `${transactionId('us_1_actor', 'gone')}:collect:1`;
+    for (const reference of [going, waiting, unasked]) {
+      await other.rail.payOut(anOrder({ reference, amountMinor: 1_00n }));
+    }
+    await other.rail.collect(anOrder({ reference: gone, amountMinor: 9_00n }));
+    await other.rail.payOut(anOrder({ reference: `${transactionId('us_0_actor', 'not ours')}:payout:1` }));
+    await other.control.credit({ virtualAccount: '8800019', amountMinor: 7_00n, currency: 'SGD', payer: 'A Payer' });
+    await restore();
+
+    const told = [
+      expect.stringMatching(`^${going}: payout st_.* of -100 SGD: in the inbox again$`),
+      expect.stringMatching(`^${waiting}: payout .*: its approval was lost; approve it before that expires$`),
+      expect.stringMatching(
+        `^${gone}: collection .* of 900 SGD: its transaction is not there; it is in the inbox until`,
+      ),
+      expect.stringMatching('^cr_.*: credit cr_.* of 700 SGD: nobody has booked it'),
+    ] as string[];
+    expect((await repost({ dryRun: true }, other)).lines).toHaveLength(5);
+    expect(await inbox()).toEqual([]);
+    for (const _run of ['once', 'again']) {
+      const { isDone, lines } = await repost({}, other);
+      expect(isDone).toBe(false);
+      expect(lines).toEqual([...told, summary(1, 3)]);
+      expect(await inbox()).toEqual([going, gone].map((subject) => ({ subject, kind: 'fact', status: 'new' })));
+    }
+  });
 });
