@@ -135,10 +135,7 @@ describe('who is told what', () => {
     const again = { kind: 'repost' as const, half: 'credit' as const, actorId: 'holdfast' };
     await post({ kind: 'receive', facts: came }, { ...again, facts: lost });
     await notify();
-    expect(told()).toEqual([
-      'crossing_a@example.com: 12.50 SGD arrived',
-      `${OPS}: In suspense: transfer of 12.50 SGD`,
-    ]);
+    expect(told()).toEqual(['crossing_a@example.com: 12.50 SGD arrived', `${OPS}: In suspense: transfer of 12.50 SGD`]);
   });
 
   test('nobody, of what the books refuse at once', async () => {
