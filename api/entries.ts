@@ -1,9 +1,11 @@
 import * as schemas from '../contracts/schemas';
 import { parseWalletName } from '../contracts/ids';
-import { listEntries, ownAccounts } from '../ledger/queries';
+import { listEntries, ownAccount } from '../ledger/queries';
+import { readHistory } from '../ledger/replica';
+import { spanOf } from '../ledger/spans';
 import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
-import { HOW_TO_PAGE, nextCursorOf, readSpan } from './pages';
+import { HOW_TO_PAGE, limitsOf, nextCursorOf } from './pages';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
@@ -27,16 +29,19 @@ export function entryRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shards' | 
       problems: ['not_found'],
       async handler({ req, res, query }) {
         const caller = requireCaller(req);
-        const { db, number } = shards.forId(caller.userId)!;
+        const shard = shards.forId(caller.userId)!;
         const name = parseWalletName(String(req.params['walletId']));
-        const own = name?.username === caller.username ? await ownAccounts(db, caller.userId, name.currency) : [];
-        const account = own[0];
+        const isOwn = name?.username === caller.username;
+        const account = isOwn ? await ownAccount(shard.db, caller.userId, name.currency) : undefined;
         if (account === undefined) throw new Problem('not_found');
-        const span = await readSpan(db, query);
-        const page = await listEntries(db, span, { account, type: query.type, limit: query.limit });
+        const { type, limit } = query;
+        const limits = limitsOf(query);
+        const page = await readHistory(shard, account, async (db) =>
+          listEntries(db, await spanOf(db, limits), { account: account.id, type, limit }),
+        );
         const known = await names.ofAccounts(accountsOf(page.rows));
         sendJson(res, 200, {
-          data: page.rows.map((row) => entryView(row, number, known, sealer)),
+          data: page.rows.map((row) => entryView(row, shard.number, known, sealer)),
           nextCursor: nextCursorOf(page),
         });
       },

@@ -5,7 +5,9 @@ import { sendJson } from './send';
 
 const CHECK_TIMEOUT_MS = 2_000;
 
-export function healthRoutes({ checks, isStopping, log }: Pick<ApiDeps, 'checks' | 'isStopping' | 'log'>): Route[] {
+type HealthDeps = Pick<ApiDeps, 'shards' | 'checks' | 'isStopping' | 'log'>;
+
+export function healthRoutes({ shards, checks, isStopping, log }: HealthDeps): Route[] {
   /** What went wrong is for the log: the answer is public, and addresses of servers are nobody's business. */
   async function runCheck(name: string, check: () => Promise<void>): Promise<[string, 'ok' | 'failed']> {
     try {
@@ -45,7 +47,15 @@ export function healthRoutes({ checks, isStopping, log }: Pick<ApiDeps, 'checks'
         const results = await Promise.all(Object.entries(checks).map(([name, check]) => runCheck(name, check)));
         const ready = results.every(([, result]) => result === 'ok');
         const status = isStopping() ? 'stopping' : ready ? 'ready' : 'not_ready';
-        sendJson(res, status === 'ready' ? 200 : 503, { status, checks: Object.fromEntries(results) });
+        // A shard without its replica is served all the same.
+        const replicas = shards.all.flatMap(({ number, replica }) => {
+          return replica ? [[`shard_${number}`, replica.health] as const] : [];
+        });
+        sendJson(res, status === 'ready' ? 200 : 503, {
+          status,
+          checks: Object.fromEntries(results),
+          replicas: Object.fromEntries(replicas),
+        } satisfies schemas.ReadinessView);
       },
     }),
   ];

@@ -8,16 +8,23 @@ export const HOW_TO_PAGE =
   'Newest first. A filter that matches little is looked for in a stretch of the history at a time: a page can hold ' +
   'fewer than `limit`, even none, and only a null `nextCursor` is the end.';
 
+interface SpanQuery {
+  cursor?: string | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
 /** The part of the books that a list's query asks for. */
-export function readSpan(
-  db: Kysely<Database>,
-  query: { cursor?: string | undefined; since?: string | undefined; until?: string | undefined },
-): Promise<Span> {
+export function readSpan(db: Kysely<Database>, query: SpanQuery): Promise<Span> {
+  return spanOf(db, limitsOf(query));
+}
+
+export function limitsOf(query: SpanQuery) {
   const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor);
   if (query.cursor !== undefined && !cursor) {
     throw invalidRequest([{ field: 'query cursor', message: 'is not one of ours' }]);
   }
-  return spanOf(db, { cursor, since: toDate(query.since), until: toDate(query.until) });
+  return { cursor, since: toDate(query.since), until: toDate(query.until) };
 }
 
 export function nextCursorOf({ next }: Page<unknown>): string | null {

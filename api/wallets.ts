@@ -6,6 +6,7 @@ import { formatAmount } from '../contracts/money';
 import type { WalletStatus } from '../contracts/statuses';
 import type { Outcome } from '../ledger/commands';
 import { balanceAt } from '../ledger/past';
+import { readHistory } from '../ledger/replica';
 import { openAccount } from '../users/accounts';
 import { actingBy } from './acting';
 import { requireCaller, type Caller } from './auth';
@@ -21,10 +22,11 @@ interface AccountRow {
   status: WalletStatus;
   balance: bigint;
   held: bigint;
+  version: bigint;
   owner_frozen: boolean;
   created_at: Date;
 }
-const SHOWN = ['id', 'currency', 'status', 'balance', 'held', 'owner_frozen', 'created_at'] as const;
+const READ = ['id', 'currency', 'status', 'balance', 'held', 'version', 'owner_frozen', 'created_at'] as const;
 
 export const walletIdParameter = {
   walletId: {
@@ -43,7 +45,7 @@ export function walletRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'seale
       name?.username === caller.username
         ? await shardOf(caller)
             .db.selectFrom('accounts')
-            .select(SHOWN)
+            .select(READ)
             .where('owner_id', '=', caller.userId)
             .where('currency', '=', name.currency)
             .executeTakeFirst()
@@ -112,7 +114,7 @@ export function walletRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'seale
         const caller = requireCaller(req);
         const rows = await shardOf(caller)
           .db.selectFrom('accounts')
-          .select(SHOWN)
+          .select(READ)
           .where('owner_id', '=', caller.userId)
           .$if(cursor !== undefined, (select) => select.where('currency', '>', readCursor(cursor!)))
           .orderBy('currency')
@@ -159,7 +161,8 @@ export function walletRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'seale
         const at = query.at === undefined ? now : new Date(query.at);
         if (at > now) throw invalidRequest([{ field: 'query at', message: 'is not in the past' }]);
         const row = await findOwn(caller, req.params['walletId']);
-        const minor = query.at === undefined ? row.balance : await balanceAt(shardOf(caller).db, row.id, at);
+        const atThatTime = () => readHistory(shardOf(caller), row, (db) => balanceAt(db, row.id, at));
+        const minor = query.at === undefined ? row.balance : await atThatTime();
         const { currency } = row;
         sendJson(res, 200, {
           wallet: walletName({ username: caller.username, currency }),

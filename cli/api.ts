@@ -25,7 +25,12 @@ const READY_DEADLINE_MS = 2_000;
 /** One API process: HTTP, the lanes, and the workers that run what it starts. */
 export async function runApi(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'api' });
-  const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, patienceMs: 3_000 });
+  const shards = openShards({
+    urls: config.shards.map((shard) => shard.url),
+    replicas: config.shards.map((shard) => shard.replica),
+    log,
+    patienceMs: 3_000,
+  });
   const temporal = await connectTemporal({ ...config.temporal, log });
   const { client, connection, namespace } = temporal;
   const rail = createHttpRail(config.bank);

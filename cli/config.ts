@@ -2,7 +2,15 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { PaymentSettings } from '../contracts/payments';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
-import { amountsByCurrency, bankUrl, databaseUrls, sealKeys, secretList, secretText } from './settings-values';
+import {
+  amountsByCurrency,
+  bankUrl,
+  databaseUrls,
+  replicaUrls,
+  sealKeys,
+  secretList,
+  secretText,
+} from './settings-values';
 import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { temporalSettings } from './temporal-settings';
 
@@ -12,7 +20,7 @@ export interface Config {
   http: { host: string; port: number };
   worker: { healthPort: number };
   /** One a shard, in order. The owner's URL is only for migrations. */
-  shards: { url: string; ownerUrl?: string }[];
+  shards: { url: string; ownerUrl?: string; replica?: { url: string; maxLagMs: number } }[];
   temporal: {
     address: string;
     namespace: string;
@@ -67,6 +75,8 @@ const schema = z.object({
       ' (`npm start` brings a Postgres of its own.)',
   ),
   HOLDFAST_OWNER_DATABASE_URLS: databaseUrls().optional(),
+  HOLDFAST_REPLICA_URLS: replicaUrls().optional(),
+  HOLDFAST_REPLICA_MAX_LAG_MS: milliseconds(5_000),
   HOLDFAST_TEMPORAL_UI_URL: z.url('must be the address of the Temporal Web UI, like http://localhost:8233.').optional(),
   HOLDFAST_TOKEN_KEY: secretText(),
   HOLDFAST_COMMAND_KEY: secretText(' Keep it for ever: every stored idempotency key depends on it.'),
@@ -170,33 +180,51 @@ export function loadConfig(env: Env): Config {
   };
 }
 
-const databases = schema.pick({ HOLDFAST_DATABASE_URLS: true, HOLDFAST_OWNER_DATABASE_URLS: true });
+const databases = schema.pick({
+  HOLDFAST_DATABASE_URLS: true,
+  HOLDFAST_OWNER_DATABASE_URLS: true,
+  HOLDFAST_REPLICA_URLS: true,
+  HOLDFAST_REPLICA_MAX_LAG_MS: true,
+});
 type Databases = z.infer<typeof databases>;
 
 /** For what needs the databases and nothing else, such as a migration: it is given no secret that it doesn't use. */
 export function loadDatabases(env: Env): Pick<Config, 'shards'> {
   const parsed = databases.safeParse(withoutEmpty(env));
-  const problems = parsed.success ? unevenDatabases(parsed.data) : problemsOf(parsed.error);
+  const problems = parsed.success ? wrongDatabases(parsed.data) : problemsOf(parsed.error);
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return { shards: shardsOf(parsed.data) };
 }
 
-function shardsOf({ HOLDFAST_DATABASE_URLS: urls, HOLDFAST_OWNER_DATABASE_URLS: owners }: Databases): Config['shards'] {
-  return urls.map((url, shard) => ({ url, ...(owners && { ownerUrl: owners[shard]! }) }));
+function shardsOf(settings: Databases): Config['shards'] {
+  const { HOLDFAST_OWNER_DATABASE_URLS: owners, HOLDFAST_REPLICA_URLS: replicas } = settings;
+  const maxLagMs = settings.HOLDFAST_REPLICA_MAX_LAG_MS;
+  return settings.HOLDFAST_DATABASE_URLS.map((url, shard) => ({
+    url,
+    ...(owners && { ownerUrl: owners[shard]! }),
+    ...(replicas?.[shard] && { replica: { url: replicas[shard], maxLagMs } }),
+  }));
 }
 
-function unevenDatabases({
-  HOLDFAST_DATABASE_URLS: urls,
-  HOLDFAST_OWNER_DATABASE_URLS: owners,
-}: Databases): ConfigProblem[] {
-  if (owners === undefined || owners.length === urls.length) return [];
-  const message = `lists ${owners.length}, but HOLDFAST_DATABASE_URLS lists ${urls.length}: give one a shard, in the same order.`;
-  return [{ variable: 'HOLDFAST_OWNER_DATABASE_URLS', message }];
+function wrongDatabases(settings: Databases): ConfigProblem[] {
+  const urls = settings.HOLDFAST_DATABASE_URLS;
+  const problems: ConfigProblem[] = [];
+  for (const variable of ['HOLDFAST_OWNER_DATABASE_URLS', 'HOLDFAST_REPLICA_URLS'] as const) {
+    const count = settings[variable]?.length ?? urls.length;
+    if (count === urls.length) continue;
+    const message = `lists ${count}, but HOLDFAST_DATABASE_URLS lists ${urls.length}: give one a shard, in the same order.`;
+    problems.push({ variable, message });
+  }
+  if (settings.HOLDFAST_REPLICA_URLS?.some((url) => urls.includes(url))) {
+    const message = 'names a database of HOLDFAST_DATABASE_URLS: a replica is another server’s.';
+    problems.push({ variable: 'HOLDFAST_REPLICA_URLS', message });
+  }
+  return problems;
 }
 
 /** What is wrong only when seen together. */
 function contradictions(settings: z.infer<typeof schema>): ConfigProblem[] {
-  const problems = [...notifyContradictions(settings), ...unevenDatabases(settings)];
+  const problems = [...notifyContradictions(settings), ...wrongDatabases(settings)];
   if (settings.HOLDFAST_TOKEN_KEY === settings.HOLDFAST_COMMAND_KEY) {
     problems.push({
       variable: 'HOLDFAST_TOKEN_KEY',

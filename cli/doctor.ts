@@ -12,6 +12,7 @@ import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-
 import { placeOf } from './place';
 import { requireShard } from './preflight';
 import { probeBank, probePostgres, probeTemporal } from './probes';
+import { replicaInWords, requireReplica } from './shards/replica';
 import { MOVE_VARIABLES } from './shards/settings';
 import { ConfigError, type Env } from './settings';
 import { UserError } from './user-error';
@@ -75,19 +76,22 @@ function misspelt(env: Env): Finding[] {
 
 async function servers(config: Config): Promise<Finding[]> {
   const shards = await Promise.all(
-    config.shards.map(({ url }, shard) => oneShard({ url, shard, shardCount: config.shards.length })),
+    config.shards.map((each, shard) => oneShard({ ...each, shard, shardCount: config.shards.length })),
   );
   return [...shards.flat(), ...(await temporal(config))];
 }
 
-async function oneShard(of: { url: string; shard: number; shardCount: number }): Promise<Finding[]> {
+type OneShard = Config['shards'][number] & { shard: number; shardCount: number };
+
+async function oneShard(of: OneShard): Promise<Finding[]> {
   const { url, shard } = of;
   const health = await probePostgres(url);
   const what = `Postgres of shard ${shard} at ${placeOf(url)}`;
   if (!health.healthy) return [bad(`${what}: ${health.reason}`, 'Start it, or correct HOLDFAST_DATABASE_URLS.')];
   try {
     await requireShard(of);
-    return [good(what), good(`Migrations of shard ${shard}`), await monthsOf(url, shard)];
+    const replica = of.replica ? [await replicaOf({ ...of, replica: of.replica })] : [];
+    return [good(what), good(`Migrations of shard ${shard}`), await monthsOf(url, shard), ...replica];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return [good(what), bad(error.message, error.whatToDo ?? '')];
@@ -106,6 +110,13 @@ async function monthsOf(url: string, shard: number): Promise<Finding> {
   } finally {
     await shards.close();
   }
+}
+
+async function replicaOf(of: OneShard & Required<Pick<OneShard, 'replica'>>): Promise<Finding> {
+  const health = await requireReplica(of);
+  const text = `The replica of shard ${of.shard} at ${placeOf(of.replica.url)} ${replicaInWords(health)}`;
+  if (health.state === 'near') return good(text);
+  return bad(text, 'Nothing waits for it, history comes from the shard itself: see to it, or leave its place empty.');
 }
 
 async function temporal(config: Config): Promise<Finding[]> {

@@ -9,6 +9,7 @@ import { schemaOf, type Schema } from './migrate';
 import { placeOf } from './place';
 import { probePostgres, probeTemporal, type Health } from './probes';
 import { identityAt, refuseWrongDatabase } from './shards/identity';
+import { replicaInWords, requireReplica } from './shards/replica';
 import { ConfigError, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { UserError } from './user-error';
 
@@ -67,6 +68,18 @@ async function requireBooks(config: Config): Promise<void> {
       'Check that it runs, and HOLDFAST_DATABASE_URLS; or leave that out, and `holdfast up` starts a Postgres of its own.',
     );
   }
+  await Promise.all(config.shards.map((each, shard) => requireReplicaOf(each, { shard, shardCount: found.length })));
+}
+
+/** Nothing waits for a replica: one that can't be used now is used when it can. */
+async function requireReplicaOf(
+  { url, replica }: Config['shards'][number],
+  { shard, shardCount }: { shard: number; shardCount: number },
+): Promise<void> {
+  if (!replica) return;
+  const health = await requireReplica({ shard, shardCount, url, replica });
+  if (health.state === 'near') return;
+  console.error(`The replica of shard ${shard} at ${placeOf(replica.url)} ${replicaInWords(health)}: not used for now`);
 }
 
 /** That this is the shard's database, in use, and of this version. */

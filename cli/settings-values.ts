@@ -5,17 +5,30 @@ import { amountMistakes, parseAmount } from '../contracts/money';
 /** Comma-separated Postgres URLs. With `missing`, there must be some; that sentence says what to do otherwise. */
 export function databaseUrls(missing?: string) {
   return required(missing ?? 'is missing.')
-    .transform((text) => text.split(',').map((url) => url.trim()))
-    .superRefine((urls, context) => {
-      urls.forEach((url, index) => {
-        const problem = problemOfUrl(url);
-        // The URL itself holds a password, so it is never repeated.
-        if (problem) context.addIssue({ code: 'custom', message: `URL number ${index + 1} ${problem}` });
-      });
-      if (new Set(urls).size !== urls.length) {
-        context.addIssue({ code: 'custom', message: 'names the same database twice: every shard has its own.' });
-      }
-    });
+    .transform(listed)
+    .superRefine((urls, context) => checkUrls(urls, context, problemOfUrl));
+}
+
+/** The same, with an empty place for each shard that has none. */
+export function replicaUrls() {
+  return z
+    .string()
+    .transform(listed)
+    .superRefine((urls, context) => checkUrls(urls, context, (url) => (url === '' ? undefined : problemOfUrl(url))));
+}
+
+const listed = (text: string) => text.split(',').map((url) => url.trim());
+
+function checkUrls(urls: string[], context: z.RefinementCtx, problemOf: (url: string) => string | undefined): void {
+  urls.forEach((url, index) => {
+    const problem = problemOf(url);
+    // The URL itself holds a password, so it is never repeated.
+    if (problem) context.addIssue({ code: 'custom', message: `URL number ${index + 1} ${problem}` });
+  });
+  const given = urls.filter((url) => url !== '');
+  if (new Set(given).size !== given.length) {
+    context.addIssue({ code: 'custom', message: 'names the same database twice: every shard has its own.' });
+  }
 }
 
 function problemOfUrl(text: string): string | undefined {

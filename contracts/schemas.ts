@@ -6,7 +6,14 @@ import { z } from 'zod';
 import { currencyCodes } from './currencies';
 import { USERNAME } from './ids';
 import { RECONCILIATION_SCOPES, RECONCILIATION_STATUSES } from './reconciliation';
-import { ROLES, TRANSACTION_STATUSES, TRANSACTION_TYPES, USER_STATUSES, WALLET_STATUSES } from './statuses';
+import {
+  REPLICA_STATES,
+  ROLES,
+  TRANSACTION_STATUSES,
+  TRANSACTION_TYPES,
+  USER_STATUSES,
+  WALLET_STATUSES,
+} from './statuses';
 
 const timestamp = z.iso.datetime().meta({ description: 'UTC, ISO 8601', example: '2026-01-31T09:30:00.000Z' });
 const walletId = z
@@ -428,9 +435,20 @@ export const readiness = z
   .strictObject({
     status: z.enum(['ready', 'not_ready', 'stopping']),
     checks: z.record(z.string(), z.enum(['ok', 'failed'])).meta({ description: 'Each dependency by name' }),
+    replicas: z
+      .record(
+        z.string(),
+        z.strictObject({
+          state: z.enum(REPLICA_STATES),
+          blocksBehind: z.number().int().nullable(),
+          behindMs: z.number().int().nullable(),
+        }),
+      )
+      .meta({ description: 'Those of shards that have one. Being ready does not depend on them' }),
   })
   .meta({ id: 'Readiness' });
 
+export type ReadinessView = z.infer<typeof readiness>;
 export type WalletView = z.infer<typeof wallet>;
 export type TransactionView = z.infer<typeof transaction>;
 export type TransactionWithTimelineView = z.infer<typeof transactionWithTimeline>;

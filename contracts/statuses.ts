@@ -48,6 +48,10 @@ export const REFUSALS = {
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 
+/** How a shard's replica stands to its primary. Only one that is `near` is asked. */
+export const REPLICA_STATES = ['near', 'behind', 'away', 'no_standby', 'other_books', 'unknown'] as const;
+export type ReplicaState = (typeof REPLICA_STATES)[number];
+
 /** What a person may decide about a transaction. */
 export const DECISION_KINDS = ['approve', 'reject', 'retry', 'cancel', 'resolve'] as const;
 export type DecisionKind = (typeof DECISION_KINDS)[number];

@@ -49,6 +49,16 @@ export async function ownAccounts(db: Kysely<Database>, owner: UserId, currency?
   return rows.map((row) => row.id);
 }
 
+/** The owner's wallet in a currency, as `readHistory` wants it. */
+export function ownAccount(db: Kysely<Database>, owner: UserId, currency: string) {
+  return db
+    .selectFrom('accounts')
+    .select(['id', 'version'])
+    .where('owner_id', '=', owner)
+    .where('currency', '=', currency)
+    .executeTakeFirst();
+}
+
 /** One transaction, with who it belongs to: the owners of those of its accounts that are on this shard. */
 export function findTransaction(db: Kysely<Database>, id: TransactionId) {
   return db

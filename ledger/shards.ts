@@ -5,6 +5,7 @@ import { shardOfUsername } from './identity';
 import type { Logger } from './log';
 import { Poster } from './poster';
 import { valueTypes } from './postgres';
+import { Replica, type ReplicaOptions } from './replica';
 import type { Database } from './schema';
 
 export interface Shard {
@@ -12,6 +13,8 @@ export interface Shard {
   /** Reads, and writes of what is not money (users, new wallets). */
   readonly db: Kysely<Database>;
   readonly poster: Poster;
+  /** For `readHistory`. */
+  readonly replica?: Replica;
   /** Throws when the database does not answer, or has moved away. */
   check(): Promise<void>;
 }
@@ -44,13 +47,23 @@ export class Shards {
     await Promise.all(
       this.all.map(async (shard) => {
         await shard.poster.close();
+        await shard.replica?.close();
         await shard.db.destroy();
       }),
     );
   }
 }
 
-export function openShards(options: { urls: string[]; log: Logger; patienceMs?: number; poolSize?: number }): Shards {
+export interface ShardsOptions {
+  urls: string[];
+  /** In the same order, where a shard has one. */
+  replicas?: (Pick<ReplicaOptions, 'url' | 'maxLagMs'> | undefined)[];
+  log: Logger;
+  patienceMs?: number;
+  poolSize?: number;
+}
+
+export function openShards(options: ShardsOptions): Shards {
   return new Shards(
     options.urls.map((url, number) => {
       const pool = new pg.Pool({
@@ -67,9 +80,13 @@ export function openShards(options: { urls: string[]; log: Logger; patienceMs?: 
       // Of one in use its query tells; unheard, this second word of it would end the whole process.
       pool.on('connect', (client) => client.on('error', () => {}));
       const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+      const at = options.replicas?.[number];
+      const replica = at && new Replica({ ...at, shard: number, primary: db, log: options.log });
+      replica?.follow();
       return {
         number,
         db,
+        ...(replica && { replica }),
         poster: new Poster({ shard: number, url, log: options.log, patienceMs: options.patienceMs }),
         check: async () => {
           await sql`select from chain_head`.execute(db);

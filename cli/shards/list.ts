@@ -1,9 +1,11 @@
 import pg from 'pg';
+import type { ReplicaHealth } from '../../ledger/replica';
 import type { Config } from '../config';
 import { table } from '../ops/table';
 import type { Screen } from '../ops/screen';
 import { placeOf } from '../place';
 import { identityBy } from './identity';
+import { lookAtReplica, replicaInWords } from './replica';
 
 interface ShardLine {
   shard: number;
@@ -13,6 +15,7 @@ interface ShardLine {
   headBlock: string | null;
   headAt: string | null;
   movedTo: string | null;
+  replica: (ReplicaHealth & { database: string }) | null;
 }
 
 /** 0: every shard is in use where the configuration says. */
@@ -21,20 +24,31 @@ export async function listShards(
   { json }: { json?: boolean },
   screen: Screen,
 ): Promise<number> {
-  const lines = await Promise.all(shards.map(({ url }, shard) => lineOf(shard, url)));
+  const lines = await Promise.all(
+    shards.map(async (each, shard): Promise<ShardLine> => {
+      const [line, replica] = await Promise.all([lineOf(shard, each.url), replicaOf(shard, each)]);
+      return { ...line, replica };
+    }),
+  );
   if (json) screen.print(JSON.stringify(lines, null, 2));
   else {
-    const head = ['SHARD', 'DATABASE', 'STATE', 'BLOCK', 'AT'];
-    const rows = lines.map(({ shard, database, state, headBlock, headAt, movedTo }) => {
-      return [`${shard}`, database, movedTo ? `${state} to ${movedTo}` : state, headBlock ?? '', headAt ?? ''];
-    });
+    const head = ['SHARD', 'DATABASE', 'STATE', 'BLOCK', 'AT', 'REPLICA'];
+    const rows = lines.map(({ shard, database, state, headBlock, headAt, movedTo, replica }) => [
+      ...[`${shard}`, database, movedTo ? `${state} to ${movedTo}` : state, headBlock ?? '', headAt ?? ''],
+      replica ? `${replica.database} ${replicaInWords(replica)}` : '',
+    ]);
     screen.print(table(head, rows, { right: [0, 3] }));
   }
   return lines.every(({ state }) => state === 'active') ? 0 : 1;
 }
 
-async function lineOf(shard: number, url: string): Promise<ShardLine> {
-  const line: ShardLine = {
+async function replicaOf(shard: number, { url, replica }: Config['shards'][number]): Promise<ShardLine['replica']> {
+  if (!replica) return null;
+  return { database: placeOf(replica.url), ...(await lookAtReplica({ shard, url, replica })) };
+}
+
+async function lineOf(shard: number, url: string): Promise<Omit<ShardLine, 'replica'>> {
+  const line = {
     shard,
     database: placeOf(url),
     state: 'unreachable',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { postgresUser } from '../../cli/embedded/system-user';
@@ -26,6 +26,17 @@ export async function baseBackup(adminUrl: string, { from, to }: { from: string;
     writeFileSync(label, rows[0]!.labelfile, { mode: 0o600 });
     giveToPostgres(to);
   });
+}
+
+/** The copy is to be a standby. Its slot has the primary keep whatever it has not seen yet. */
+export async function followPrimary(dataDir: string, adminUrl: string): Promise<void> {
+  const slot = path.basename(dataDir).replaceAll('-', '_');
+  await withClient(adminUrl, (client) => client.query('select pg_create_physical_replication_slot($1, true)', [slot]));
+  const settings = `primary_conninfo = '${adminUrl}'\nprimary_slot_name = '${slot}'\n`;
+  appendFileSync(path.join(dataDir, 'postgresql.auto.conf'), settings);
+  const signal = path.join(dataDir, 'standby.signal');
+  writeFileSync(signal, '', { mode: 0o600 });
+  giveToPostgres(signal);
 }
 
 function copy(from: string, to: string): void {

@@ -5,6 +5,7 @@ import { packageRoot } from '../../cli/embedded/package-root';
 import { freePort } from '../../cli/embedded/ports';
 import { startPostgres, type RunningPostgres } from '../../cli/embedded/postgres';
 import { ensureRoles } from '../../cli/embedded/postgres-databases';
+import { baseBackup, followPrimary } from './base-backup';
 
 const PASSWORDS = { admin: 'admin', owner: 'owner', app: 'app' };
 
@@ -22,6 +23,10 @@ export class PostgresServer {
     return path.join(this.folder, this.name);
   }
 
+  get logFile(): string {
+    return path.join(this.folder, `${this.name}.log`);
+  }
+
   async start(): Promise<void> {
     this.port ||= await freePort();
     const { reachableCopies } = dataFolder(path.join(packageRoot(), '.holdfast'));
@@ -29,7 +34,7 @@ export class PostgresServer {
       dataDir: this.dataDir,
       port: this.port,
       passwords: PASSWORDS,
-      logFile: path.join(this.folder, `${this.name}.log`),
+      logFile: this.logFile,
       reachableCopies,
       durable: false, // the machine is not killed here, only processes
     });
@@ -38,6 +43,14 @@ export class PostgresServer {
   /** Once, before anybody else comes. */
   async prepare(): Promise<void> {
     await ensureRoles(this.adminUrl('postgres'), PASSWORDS);
+  }
+
+  /** Another server that follows this one, not started yet. */
+  async standby(name: string): Promise<PostgresServer> {
+    const standby = new PostgresServer(this.folder, name);
+    await baseBackup(this.adminUrl('postgres'), { from: this.dataDir, to: standby.dataDir });
+    await followPrimary(standby.dataDir, this.adminUrl('postgres'));
+    return standby;
   }
 
   /** Every process of it at once, so that nothing is put in order. */

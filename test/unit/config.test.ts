@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
-import { CONFIG_VARIABLES, loadConfig } from '../../cli/config';
+import { CONFIG_VARIABLES, loadConfig, loadDatabases } from '../../cli/config';
 import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
 import { OPS_VARIABLES } from '../../cli/ops/settings';
 import { checkedSettings } from '../../cli/preflight';
@@ -110,6 +110,24 @@ test('production has no default secrets and no default servers: each missing one
     'TEMPORAL_ADDRESS',
   ]);
   expect(problems({ ...good, HOLDFAST_ENV: 'production' })).toEqual([]);
+});
+
+test('a shard may have a replica, and a place without one is left empty', () => {
+  const replica = 'postgres://app:secret@db2/holdfast_1';
+  const config = loadConfig({ ...good, HOLDFAST_REPLICA_URLS: `, ${replica}`, HOLDFAST_REPLICA_MAX_LAG_MS: '700' });
+  expect(config.shards.map((shard) => shard.replica)).toEqual([undefined, { url: replica, maxLagMs: 700 }]);
+  expect(loadDatabases({ ...good, HOLDFAST_REPLICA_URLS: `${replica},` }).shards).toMatchObject([
+    { replica: { url: replica, maxLagMs: 5_000 } },
+    {},
+  ]);
+
+  const wrong = (urls: string) => problems({ ...good, HOLDFAST_REPLICA_URLS: urls });
+  expect(wrong(replica)).toEqual([
+    expect.stringContaining('HOLDFAST_REPLICA_URLS: lists 1, but HOLDFAST_DATABASE_URLS lists 2'),
+  ]);
+  expect(wrong('postgres://app:secret@db0/holdfast_0,')).toEqual([expect.stringContaining('another server’s')]);
+  expect(wrong(`${replica},${replica}`)).toEqual([expect.stringContaining('the same database twice')]);
+  expect(wrong(',db2/holdfast_1')).toEqual([expect.stringContaining('URL number 2 must look like')]);
 });
 
 test('what waits for approval is an amount a currency, in its own digits', () => {
