@@ -22,40 +22,47 @@ interface Payment {
 const TYPES: PaymentType[] = ['deposit', 'withdrawal'];
 /** Long enough to get every payment to its moment before those that were accepted settle. */
 const SETTLE_AFTER_MS = 5_000;
+/** Twice as many as have payments, so that each of eight shards has somebody. */
+const PEOPLE = 24;
 
 let stack: Stack;
 let people: Person[];
 /** Of each shard. */
 let books: pg.Pool[];
 
-beforeAll(async () => {
-  stack = await Stack.start({
-    bank: { settleAfterMs: SETTLE_AFTER_MS },
-    env: { HOLDFAST_BANK_POLL_FIRST_MS: '300', HOLDFAST_BANK_POLL_MAX_MS: '600' },
+describe.each([2, 8])('on %i shards', (shards) => {
+  beforeAll(async () => {
+    stack = await Stack.start({
+      shards,
+      bank: { settleAfterMs: SETTLE_AFTER_MS },
+      env: { HOLDFAST_BANK_POLL_FIRST_MS: '300', HOLDFAST_BANK_POLL_MAX_MS: '600' },
+    });
+    people = await makePeople(stack, PEOPLE);
+    books = stack.appUrls.map((connectionString) => new pg.Pool({ connectionString, types: valueTypes }));
+    for (const db of books) db.on('error', () => {}); // Postgres is among the killed
   });
-  people = await makePeople(stack, TYPES.length * MOMENTS.length);
-  books = stack.appUrls.map((connectionString) => new pg.Pool({ connectionString, types: valueTypes }));
-  for (const db of books) db.on('error', () => {}); // Postgres is among the killed
-});
-afterAll(async () => {
-  await Promise.all((books ?? []).map((db) => db.end()));
-  await stack?.stop();
-});
+  afterAll(async () => {
+    await Promise.all((books ?? []).map((db) => db.end()));
+    await stack?.stop();
+  });
 
-/** A deposit and a withdrawal at each moment, side by side, when the process is killed. */
-test.each(VICTIMS)('%s killed at each moment of deposits and withdrawals, and started again', async (victim) => {
-  const payments = TYPES.flatMap((type) => MOMENTS.map((moment) => ({ type, moment }))).map((each, index): Payment => {
-    const person = people[index]!;
-    const key = `${victim}-${each.type}-${each.moment.name}`;
-    return { ...each, person, key, id: transactionId(person.userId, key) };
+  /** A deposit and a withdrawal at each moment, side by side, when the process is killed. */
+  test.each(VICTIMS)('%s killed at each moment of deposits and withdrawals, and started again', async (victim) => {
+    const payments = TYPES.flatMap((type) => MOMENTS.map((moment) => ({ type, moment }))).map(
+      (each, index): Payment => {
+        const person = people[index]!;
+        const key = `${victim}-${each.type}-${each.moment.name}`;
+        return { ...each, person, key, id: transactionId(person.userId, key) };
+      },
+    );
+    const letGo = await bringToTheirMoments(payments);
+    await kill(victim);
+    await letGo();
+    await startAgain(victim);
+    await stack.bankControl.setFaults([]);
+    for (const each of payments) await comesTo(each, each.moment.ends);
+    await checkPayments(stack);
   });
-  const letGo = await bringToTheirMoments(payments);
-  await kill(victim);
-  await letGo();
-  await startAgain(victim);
-  await stack.bankControl.setFaults([]);
-  for (const each of payments) await comesTo(each, each.moment.ends);
-  await checkPayments(stack);
 });
 
 /** Answers how to let go of what is being posted. */

@@ -6,12 +6,13 @@ import { report } from '../support/report';
 import { Stack, until } from '../support/stack';
 
 describe.each([
-  { what: 'killed', wiped: false },
-  { what: 'killed and its data wiped', wiped: true },
-])('Temporal $what in mid-load and started again', ({ wiped }) => {
+  { what: 'killed', wiped: false, shards: 2 },
+  { what: 'killed and its data wiped', wiped: true, shards: 2 },
+  { what: 'killed', wiped: false, shards: 8 },
+])('Temporal $what in mid-load and started again, on $shards shards', ({ wiped, shards }) => {
   let stack: Stack;
   beforeAll(async () => {
-    stack = await Stack.start();
+    stack = await Stack.start({ shards });
   });
   afterAll(() => stack?.stop());
 
