@@ -17,20 +17,15 @@ import {
 } from '../payments/requests';
 import { readPayment, type PaymentRow } from '../payments/stock';
 import type { ActivityDeps } from '.';
+import { shardOf } from './shard-of';
 
 /**
  * The bank's side of payments. What is sent is written down before, and what the bank answers is kept before anything
  * is made of it: so an answer that was lost is looked up, and nothing is sent twice under two references.
  */
 export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
-  function shardOf(id: string): Shard {
-    const shard = shards.forId(id);
-    if (!shard) throw ApplicationFailure.nonRetryable(`${id} names no shard of this deployment`);
-    return shard;
-  }
-
   async function load(id: string): Promise<{ shard: Shard; payment: PaymentRow; request: BankRequest | undefined }> {
-    const shard = shardOf(id);
+    const shard = await shardOf(shards, id);
     const [payment, request] = await Promise.all([readPayment(shard.db, id), latestRequest(shard.db, id)]);
     if (!payment) throw ApplicationFailure.nonRetryable(`There is no transaction ${id}`);
     return { shard, payment, request };
@@ -87,7 +82,7 @@ export function bankActivities({ shards, rail, sealer }: ActivityDeps) {
 
     /** Whether the account exists and is its holder's, before its first use. */
     async checkBankAccount(id: string): Promise<string> {
-      const shard = shardOf(id);
+      const shard = await shardOf(shards, id);
       const { ok, reason } = await ask(async () => rail.checkAccount(await accountOf(shard, sealer, id)));
       const status = ok ? 'verified' : 'refused';
       await shard.db

@@ -5,7 +5,7 @@ import { systemAccountId } from '../contracts/ids';
 import { BANK_ACTOR } from '../contracts/payments';
 import type { TransactionOutcome } from '../ledger/commands';
 import { derivedTransactionId } from '../ledger/identity';
-import type { Shard } from '../ledger/shards';
+import { reachable, type Shard } from '../ledger/shards';
 import { parseEvent } from '../payments/events';
 import { openHouseAccounts } from '../users/accounts';
 import type { ActivityDeps } from '.';
@@ -14,7 +14,7 @@ export function creditActivities({ shards, sealer }: ActivityDeps) {
   return {
     /** One deposit a credit, to the wallet its number names, or else to `@suspense`; the books know it by the bank's own number. */
     async bookCredit(shardNumber: number, eventId: string): Promise<string> {
-      const shard = shards.shard(shardNumber);
+      const shard = await reachable(shards.shard(shardNumber));
       const row = await shard.db
         .selectFrom('bank_inbox')
         .select('event')

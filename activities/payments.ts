@@ -5,30 +5,26 @@ import { BANK_ACTOR, ownerWorkflowId, type Situation } from '../contracts/paymen
 import { isFinal } from '../contracts/statuses';
 import type { Command, TransactionOutcome } from '../ledger/commands';
 import { derivedTransactionId } from '../ledger/identity';
-import type { Shard } from '../ledger/shards';
 import { assess, type Verdict } from '../payments/assess';
 import { absorbInbox, readPayment, readStock, type PaymentRow, type Stock } from '../payments/stock';
 import type { ActivityDeps } from '.';
+import { shardOf } from './shard-of';
 
 /** The one hold of a withdrawal, and what ends it. */
 const HOLD = { holdStep: 'hold' } as const;
 
 /** The ledger's side of deposits, withdrawals and adjustments. Every one reads the facts first, so each is safe to run again. */
 export function paymentActivities({ shards }: ActivityDeps) {
-  function shardOf(id: string): Shard {
-    const shard = shards.forId(id);
-    if (!shard) throw ApplicationFailure.nonRetryable(`${id} names no shard of this deployment`);
-    return shard;
-  }
-
   async function paymentOf(id: string): Promise<PaymentRow> {
-    const payment = await readPayment(shardOf(id).db, id);
+    const { db } = await shardOf(shards, id);
+    const payment = await readPayment(db, id);
     if (!payment) throw noSuchPayment(id);
     return payment;
   }
 
   async function post(id: string, command: Command): Promise<TransactionOutcome | undefined> {
-    const [outcome] = await shardOf(id).poster.post([command]);
+    const { poster } = await shardOf(shards, id);
+    const [outcome] = await poster.post([command]);
     if (outcome!.kind === 'transaction') return outcome;
     if (outcome!.kind === 'trouble')
       throw ApplicationFailure.retryable((outcome as { error: string }).error, 'Trouble');
@@ -38,7 +34,7 @@ export function paymentActivities({ shards }: ActivityDeps) {
   return {
     /** Books everything that the facts allow, and says how the payment then stands. */
     async takeStock(id: string): Promise<Situation> {
-      const { db } = shardOf(id);
+      const { db } = await shardOf(shards, id);
       const { news, odd } = await absorbInbox(db, id);
       const stock = await readStock(db, id);
       if (!stock) throw noSuchPayment(id);
@@ -86,7 +82,7 @@ export function paymentActivities({ shards }: ActivityDeps) {
   async function reverseIfReturned({ facts, request }: Stock, isPaid: boolean): Promise<boolean> {
     if (facts.type !== 'withdrawal' || request?.state !== 'returned') return false;
     if (!isPaid && !(await hasMoved(facts.id))) return false;
-    const shard = shardOf(facts.id);
+    const shard = await shardOf(shards, facts.id);
     const id = derivedTransactionId(shard.number, 'reversal', facts.id);
     const returnedMinor = request.amount ?? facts.amountMinor;
     const outcome = await post(facts.id, {
@@ -108,7 +104,7 @@ export function paymentActivities({ shards }: ActivityDeps) {
   }
 
   async function hasMoved(id: string): Promise<boolean> {
-    const { db } = shardOf(id);
+    const { db } = await shardOf(shards, id);
     const entry = await db
       .selectFrom('transactions as t')
       .innerJoin('entries as e', (join) =>

@@ -12,6 +12,7 @@ import { isPayment, ownerWorkflowId } from '../contracts/payments';
 import { withDeadline } from '../worker/deadline';
 import { handleInboxEvents, waitingEvents } from '../payments/inbox';
 import { openTransactions, type OpenTransaction } from '../ledger/open-transactions';
+import { reachable } from '../ledger/shards';
 import { transferStartOptions } from '../workflows/start-options';
 import type { transfer } from '../workflows';
 import type { Owners } from '../worker/owners';
@@ -26,7 +27,7 @@ const MAX_FAILURES = 10;
 export function sweepActivities({ shards, client, owners, sealer, log }: ActivityDeps) {
   return {
     async sweepShard(shard: number, { youngMs, settings }: SweepInput): Promise<SweptShard> {
-      const { db } = shards.shard(shard);
+      const { db } = await reachable(shards.shard(shard));
       const createdBefore = new Date(Date.now() - youngMs);
       const swept: SweptShard = { shard, looked: 0, restarted: 0 };
       let page: OpenTransaction[];

@@ -4,17 +4,16 @@ import type { ItemOutcome, ItemResult, PostedGroup, TransferItem } from '../cont
 import { CONFLICT, transferWorkflowId } from '../contracts/transfers';
 import { callOff, carryOut } from '../ledger/carry-out';
 import { factsOf, resultOf } from '../ledger/items';
-import type { Shard } from '../ledger/shards';
+import { reachable, type Shard } from '../ledger/shards';
 import type { ActivityDeps } from '.';
+import { shardOf } from './shard-of';
 
 export function transferActivities({ shards, groupPosts }: ActivityDeps) {
   async function one(
     item: TransferItem,
     post: (shard: Shard, owner: string) => Promise<ItemResult>,
   ): Promise<ItemOutcome> {
-    const shard = shards.forId(item.id);
-    if (!shard) throw ApplicationFailure.nonRetryable(`${item.id} names no shard of this deployment`);
-    const result = await post(shard, transferWorkflowId(item.id));
+    const result = await post(await shardOf(shards, item.id), transferWorkflowId(item.id));
     // Neither is an outcome that this workflow may end with.
     if (result.status === 'trouble') throw ApplicationFailure.retryable(result.error, 'Trouble');
     if (result.status === 'conflict')
@@ -22,19 +21,28 @@ export function transferActivities({ shards, groupPosts }: ActivityDeps) {
     return result;
   }
 
+  /** A try whose confirm can't follow would only be made again, at the cost of the source's shard. */
+  async function requireTarget({ to }: TransferItem): Promise<void> {
+    if (to !== undefined) await shardOf(shards, to);
+  }
+
   return {
     /** The whole part in one commit; what met an unexpected error is named, and did nothing. */
     async postTransfers(shard: number, items: TransferItem[], part = 0): Promise<PostedGroup> {
+      await reachable(shards.shard(shard));
+      for (const item of items) await requireTarget(item);
       const { workflowId } = activityInfo().workflowExecution!;
       return summary(await groupPosts.post({ workflowId, part }, { shard, items }));
     },
 
-    postTransfer(item: TransferItem): Promise<ItemOutcome> {
+    async postTransfer(item: TransferItem): Promise<ItemOutcome> {
+      await requireTarget(item);
       return one(item, async (shard, owner) => (await carryOut(shards, shard.number, [item], owner))[0]!);
     },
 
     /** Ends the transfer with nothing moved, unless it is too late; one that ended before answers as it did. */
-    cancelTransfer(item: TransferItem): Promise<ItemOutcome> {
+    async cancelTransfer(item: TransferItem): Promise<ItemOutcome> {
+      await requireTarget(item);
       return one(item, (shard, owner) => callOff(shards, shard.number, item, owner));
     },
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Place, PlacedPage } from '../ledger/places';
 import { isPassing } from '../ledger/postgres';
 import type { Shard, Shards } from '../ledger/shards';
-import { Problem } from './problems';
+import { shardUnavailable } from './problems';
 import { invalidRequest } from './validate';
 
 interface ListQuery {
@@ -41,8 +41,7 @@ export function onEveryShard<T>({ all }: Shards, work: (shard: Shard) => Promise
     all.map((shard) =>
       work(shard).catch((error: unknown) => {
         if (!isPassing(error)) throw error;
-        const detail = `Shard ${shard.number} is not reachable.`;
-        throw new Problem('shard_unavailable', { detail, cause: error });
+        throw shardUnavailable(shard.number, error);
       }),
     ),
   );

@@ -30,8 +30,10 @@ export function bankWebhookRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
         const events = deps.rail.readWebhook(singleHeaders(req.headers), body);
         if (!events) throw new Problem('bad_signature');
         const received = await receive(deps, events);
-        sendJson(res, 200, { received: events.length });
+        const missed = received.find(({ error }) => error !== undefined);
+        if (!missed) sendJson(res, 200, { received: events.length });
         await Promise.all(received.map(({ shard, fresh }) => act(deps, shard, fresh)));
+        if (missed) throw missed.error;
       },
     }),
   ];

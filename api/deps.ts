@@ -26,7 +26,7 @@ export interface ApiDeps {
   reconcileYoungMs: number;
   /** Under which commands are hashed; it never rotates. */
   commandKey: string;
-  /** For /readyz: each dependency by name; what throws isn't ready. */
+  /** For /readyz, besides the shards: what it can't do without, by name; what throws isn't ready. */
   checks: Record<string, () => Promise<void>>;
   isStopping: () => boolean;
   /** How long a transfer may take before it is answered 202. */

@@ -5,11 +5,14 @@ import { sendJson } from './send';
 
 const CHECK_TIMEOUT_MS = 2_000;
 
+type Checked = [name: string, result: 'ok' | 'failed'];
+const isOk = ([, result]: Checked) => result === 'ok';
+
 type HealthDeps = Pick<ApiDeps, 'shards' | 'checks' | 'isStopping' | 'log'>;
 
 export function healthRoutes({ shards, checks, isStopping, log }: HealthDeps): Route[] {
   /** What went wrong is for the log: the answer is public, and addresses of servers are nobody's business. */
-  async function runCheck(name: string, check: () => Promise<void>): Promise<[string, 'ok' | 'failed']> {
+  async function runCheck(name: string, check: () => Promise<void>): Promise<Checked> {
     try {
       await withTimeout(check());
       return [name, 'ok'];
@@ -41,11 +44,18 @@ export function healthRoutes({ shards, checks, isStopping, log }: HealthDeps): R
       auth: 'public',
       answers: {
         200: { description: 'Ready', schema: schemas.readiness },
-        503: { description: 'Not ready: a dependency failed, or the process is stopping', schema: schemas.readiness },
+        503: {
+          description: 'Not ready: no shard answers, or no Temporal; or it is stopping',
+          schema: schemas.readiness,
+        },
       },
       async handler({ res }) {
-        const results = await Promise.all(Object.entries(checks).map(([name, check]) => runCheck(name, check)));
-        const ready = results.every(([, result]) => result === 'ok');
+        const [books, others] = await Promise.all([
+          Promise.all(shards.all.map((shard) => runCheck(`shard_${shard.number}`, () => shard.check()))),
+          Promise.all(Object.entries(checks).map(([name, check]) => runCheck(name, check))),
+        ]);
+        // A shard that is down must not send away the users of the others.
+        const ready = books.some(isOk) && others.every(isOk);
         const status = isStopping() ? 'stopping' : ready ? 'ready' : 'not_ready';
         // A shard without its replica is served all the same.
         const replicas = shards.all.flatMap(({ number, replica }) => {
@@ -53,7 +63,7 @@ export function healthRoutes({ shards, checks, isStopping, log }: HealthDeps): R
         });
         sendJson(res, status === 'ready' ? 200 : 503, {
           status,
-          checks: Object.fromEntries(results),
+          checks: Object.fromEntries([...books, ...others]),
           replicas: Object.fromEntries(replicas),
         } satisfies schemas.ReadinessView);
       },

@@ -1,17 +1,14 @@
 import type { Command, Outcome } from '../ledger/commands';
-import { ShardUnavailable } from '../ledger/poster';
-import type { Shard } from '../ledger/shards';
+import { ShardUnavailable } from '../ledger/postgres';
+import { reachable, type Shard } from '../ledger/shards';
 import { Problem } from './problems';
 
 /**
  * Posts a command for a request. A shard known to be down refuses at the door, with nothing sent; once the command was
  * on its way, no answer means that it may be done.
  */
-export async function post({ poster }: Shard, command: Command): Promise<Outcome> {
-  if (poster.isDown) {
-    poster.probe();
-    throw new Problem('shard_unavailable');
-  }
+export async function post(shard: Shard, command: Command): Promise<Outcome> {
+  const { poster } = await reachable(shard);
   try {
     const [outcome] = await poster.post([command]);
     return outcome!;

@@ -1,7 +1,6 @@
 import { errorCatalogue, type ErrorCode, type FieldMistake } from '../contracts/errors';
 import type { ProblemView, TransactionView } from '../contracts/schemas';
-import { ShardUnavailable } from '../ledger/poster';
-import { isPassing } from '../ledger/postgres';
+import { isPassing, ShardUnavailable } from '../ledger/postgres';
 import { TooManyPasswords } from '../users/passwords';
 
 export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
@@ -58,6 +57,12 @@ export function asProblem(error: unknown): Problem {
   // A path that isn't valid percent-encoding names nothing.
   if (error instanceof URIError) return new Problem('not_found', { cause: error });
   if (error instanceof TooManyPasswords) return new Problem('overloaded', { cause: error });
-  if (error instanceof ShardUnavailable || isPassing(error)) return new Problem('shard_unavailable', { cause: error });
+  if (error instanceof ShardUnavailable) return shardUnavailable(error.shard, error);
+  if (isPassing(error)) return new Problem('shard_unavailable', { cause: error });
   return new Problem('internal', { cause: error });
+}
+
+/** Whoever is refused is told because of which shard. */
+export function shardUnavailable(shard: number, cause: unknown): Problem {
+  return new Problem('shard_unavailable', { detail: `Shard ${shard} is not reachable.`, cause });
 }

@@ -9,7 +9,7 @@ import type { ApiDeps } from './deps';
 import { LaneRefusal, type LaneAnswer } from './lane';
 import { answerThroughLane, laneRow, problemOf, laneView, type Asked } from './lane-answers';
 import { ownWallet } from './own-wallet';
-import { Problem, toProblemJson } from './problems';
+import { asProblem, Problem, toProblemJson } from './problems';
 import { requestIdOf } from './request-context';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
@@ -150,6 +150,7 @@ function refusedItem(error: unknown, requestId: string): unknown {
 }
 
 function problemOnly(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  throw error;
+  const problem = asProblem(error);
+  if (problem.code === 'internal') throw error;
+  return problem;
 }

@@ -60,7 +60,6 @@ export async function runApi(config: Config): Promise<void> {
     reconcileYoungMs: config.reconcile.youngMs,
     commandKey: config.secrets.commandKey,
     checks: {
-      ...Object.fromEntries(shards.all.map((shard) => [`shard_${shard.number}`, () => shard.check()])),
       temporal: async () => {
         await withDeadline(connection, READY_DEADLINE_MS, () =>
           client.workflowService.describeNamespace({ namespace }),

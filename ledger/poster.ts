@@ -2,19 +2,8 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { Logger } from './log';
 import type { Command, Outcome } from './commands';
-import { isPassing, isUnreachable, valueTypes } from './postgres';
+import { isPassing, isUnreachable, ShardUnavailable, valueTypes } from './postgres';
 import { hasLanded, LostCommit, postOnce } from './posting';
-
-/** The shard's database could not be reached for as long as a post may wait; the outcome is not known. */
-export class ShardUnavailable extends Error {
-  constructor(
-    readonly shard: number,
-    options?: ErrorOptions,
-  ) {
-    super(`Shard ${shard} is not reachable`, options);
-    this.name = 'ShardUnavailable';
-  }
-}
 
 export interface PosterOptions {
   shard: number;
@@ -49,15 +38,14 @@ export class Poster {
   private running: Promise<void> | undefined;
   private client: pg.Client | undefined;
   private lastFailure: unknown;
-  private probing = false;
+  private probing: Promise<unknown> | undefined;
   /** Commits and commands so far, for metrics and benches. */
   readonly counts = { commits: 0, commands: 0 };
 
   constructor(private readonly options: PosterOptions) {}
 
   /** Posts all the commands in one block if they fit; each gets its own outcome, in order. */
-  post(commands: readonly Command[]): Promise<Outcome[]> {
-    const patienceMs = this.options.patienceMs ?? 10_000;
+  post(commands: readonly Command[], patienceMs = this.options.patienceMs ?? 10_000): Promise<Outcome[]> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         commands,
@@ -84,11 +72,11 @@ export class Poster {
   }
 
   /** A database that was away is asked now and then, by whoever is refused because of it, whether it is back. */
-  probe(): void {
-    if (this.probing) return;
-    this.probing = true;
-    const again = () => setTimeout(() => (this.probing = false), PROBE_EVERY_MS).unref();
-    this.post([]).then(again, again);
+  probe(): Promise<unknown> {
+    this.probing ??= this.post([], 0)
+      .catch(() => undefined)
+      .finally(() => setTimeout(() => (this.probing = undefined), PROBE_EVERY_MS).unref());
+    return this.probing;
   }
 
   /** Finishes what is queued, then lets go of the connection. */

@@ -21,6 +21,17 @@ export class Fenced extends Error {
   }
 }
 
+/** The shard's database could not be reached for as long as it is waited for; the outcome of what was sent is not known. */
+export class ShardUnavailable extends Error {
+  constructor(
+    readonly shard: number,
+    options?: ErrorOptions,
+  ) {
+    super(`Shard ${shard} is not reachable`, options);
+    this.name = 'ShardUnavailable';
+  }
+}
+
 /** Postgres codes that say the server is away, stopping, or cut us off: the database is not reachable just now. */
 const UNREACHABLE = new Set([
   READ_ONLY, // a primary that has become a standby, or a shard that is being moved
@@ -60,6 +71,7 @@ const UNFIT = new Set([
 ]);
 
 export function isUnreachable(error: unknown): boolean {
+  if (error instanceof ShardUnavailable) return true;
   const code = codeOf(error);
   if (code !== undefined && !PASSING.has(code)) return UNREACHABLE.has(code) || UNFIT.has(code.slice(0, 2));
   if (code !== undefined) return false;

@@ -4,7 +4,7 @@ import { shardOfId } from '../contracts/ids';
 import { shardOfUsername } from './identity';
 import type { Logger } from './log';
 import { Poster } from './poster';
-import { valueTypes } from './postgres';
+import { isUnreachable, ShardUnavailable, valueTypes } from './postgres';
 import { Replica, type ReplicaOptions } from './replica';
 import type { Database } from './schema';
 
@@ -17,6 +17,14 @@ export interface Shard {
   readonly replica?: Replica;
   /** Throws when the database does not answer, or has moved away. */
   check(): Promise<void>;
+}
+
+/** One that is known to be down isn't waited for: so what it holds up takes no place from what others have to do. */
+export async function reachable(shard: Shard): Promise<Shard> {
+  const { poster } = shard;
+  if (poster.isDown) await poster.probe();
+  if (poster.isDown) throw new ShardUnavailable(shard.number);
+  return shard;
 }
 
 /** The shard databases of a deployment, and who lives where. */
@@ -73,13 +81,24 @@ export function openShards(options: ShardsOptions): Shards {
         application_name: 'holdfast',
         connectionTimeoutMillis: 3_000,
         statement_timeout: 10_000,
+        // A server that is frozen, or behind a dead network, doesn't heed its own; in pipeline mode the driver then gives
+        // the connection up, too.
+        query_timeout: 11_000,
+        pipeline: true,
         keepAlive: true,
       });
       // An idle connection that the server ends is replaced at the next use.
       pool.on('error', (err) => options.log.warn({ err, shard: number }, 'an idle database connection ended'));
       // Of one in use its query tells; unheard, this second word of it would end the whole process.
       pool.on('connect', (client) => client.on('error', () => {}));
-      const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+      const poster = new Poster({ shard: number, url, log: options.log, patienceMs: options.patienceMs });
+      const connect = () =>
+        pool.connect().catch((cause: unknown) => {
+          if (!isUnreachable(cause)) throw cause;
+          void poster.probe();
+          throw new ShardUnavailable(number, { cause });
+        });
+      const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }) });
       const at = options.replicas?.[number];
       const replica = at && new Replica({ ...at, shard: number, primary: db, log: options.log });
       replica?.follow();
@@ -87,7 +106,7 @@ export function openShards(options: ShardsOptions): Shards {
         number,
         db,
         ...(replica && { replica }),
-        poster: new Poster({ shard: number, url, log: options.log, patienceMs: options.patienceMs }),
+        poster,
         check: async () => {
           await sql`select from chain_head`.execute(db);
         },

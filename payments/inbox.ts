@@ -8,7 +8,7 @@ import type { Database } from '../ledger/schema';
 import type { By } from '../ledger/by';
 import { record } from '../ledger/record';
 import type { Sealer } from '../ledger/seal';
-import type { Shard, Shards } from '../ledger/shards';
+import { reachable, type Shard, type Shards } from '../ledger/shards';
 import type { Owners } from '../worker/owners';
 import { parseFact, writeEvent } from './events';
 import { transactionOfReference, weighFact } from './requests';
@@ -37,21 +37,34 @@ const TOLD_AT_ONCE = 10;
 /** How long the answer to a request may take from the bank until it is written down. */
 const ANSWER_WITHIN_MS = 500;
 
+export interface Received {
+  shard: number;
+  /** What was not stored before. */
+  fresh: InboxEvent[];
+  /** Why nothing of this shard could be stored: the bank has to deliver again. */
+  error?: unknown;
+}
+
 /**
  * Keeps everything that the bank told, before the bank is answered: an event is stored once however often it is
- * delivered. Answers what was new, by shard. A shard that is down throws, and the bank delivers again.
+ * delivered. A shard that is down keeps no other from its own.
  */
 export async function receive(
   { shards, sealer }: Pick<InboxDeps, 'shards' | 'sealer'>,
   events: readonly BankEvent[],
-): Promise<{ shard: number; fresh: InboxEvent[] }[]> {
+): Promise<Received[]> {
   const byShard = new Map<number, BankEvent[]>();
   for (const event of events) {
     const shard = shardOf(shards, event);
     byShard.set(shard, [...(byShard.get(shard) ?? []), event]);
   }
   return Promise.all(
-    [...byShard].map(async ([shard, some]) => ({ shard, fresh: await store(shards.shard(shard), some, sealer) })),
+    [...byShard].map(([shard, some]) =>
+      store(shards.shard(shard), some, sealer).then(
+        (fresh) => ({ shard, fresh }),
+        (error: unknown) => ({ shard, fresh: [], error }),
+      ),
+    ),
   );
 }
 
@@ -174,7 +187,8 @@ function shardOf(shards: Shards, event: BankEvent): number {
   return shard !== undefined && shard < shards.count ? shard : 0;
 }
 
-async function store({ db }: Shard, events: readonly BankEvent[], sealer: Sealer): Promise<InboxEvent[]> {
+async function store(shard: Shard, events: readonly BankEvent[], sealer: Sealer): Promise<InboxEvent[]> {
+  const { db } = await reachable(shard);
   return db
     .insertInto('bank_inbox')
     .values(

@@ -94,7 +94,7 @@ export class Lane {
     const { source, target } = this.between;
     const down = [source, target].find(({ poster }) => poster.isDown);
     if (down) {
-      down.poster.probe();
+      void down.poster.probe();
       return new LaneRefusal('shard_unavailable', { shard: down.number });
     }
     if (this.temporal.isShut) return new LaneRefusal('not_started');

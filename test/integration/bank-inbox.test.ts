@@ -5,6 +5,7 @@ import { waitingEvents } from '../../payments/inbox';
 import { beginRequest, recordFact } from '../../payments/requests';
 import { openShards } from '../../ledger/shards';
 import { TestApi, type TestUser } from '../support/api';
+import { cloneDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { silent } from '../support/people';
 import { addBankAccount, creditEvent, deliver, factEvent, pay } from '../support/payments';
@@ -157,6 +158,23 @@ test('while a shard is down the bank is told to deliver again, and ops which sha
     }
   } finally {
     await alone.close();
+  }
+});
+
+test('while one shard is down, what the bank tells of another is stored and acted on, and it delivers again', async () => {
+  const database = await cloneDatabase();
+  const shards = openShards({ urls: [database.appUrl, 'postgres://app:app@127.0.0.1:1/none'], log: silent });
+  const half = await TestApi.start({ database, deps: { shards } });
+  try {
+    const events = [0, 1].map((shard) => accepted(`ev_of_${shard}`, transactionId(`us_${shard}_a`, 'nobody’s')));
+    expect(await deliver(half, events)).toMatchObject({
+      status: 503,
+      body: { code: 'shard_unavailable', detail: 'Shard 1 is not reachable.' },
+    });
+    const rows = await shards.shard(0).db.selectFrom('bank_inbox').selectAll().execute();
+    expect(rows).toMatchObject([{ event_id: 'ev_of_0', status: 'needs_attention', reason: 'unknown_reference' }]);
+  } finally {
+    await half.close();
   }
 });
 

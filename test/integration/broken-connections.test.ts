@@ -4,6 +4,7 @@ import { inTransaction, openPool } from '../../bank/simulator/database';
 import { isUnreachable } from '../../ledger/postgres';
 import { openShards } from '../../ledger/shards';
 import { cloneDatabase, type TestDatabase } from '../support/database';
+import { eventually } from '../support/eventually';
 import { silent } from '../support/people';
 import { Wire } from '../support/wire';
 
@@ -44,6 +45,16 @@ describe('a connection that breaks while it is in use fails what used it, and no
     expect(isUnreachable(await broken(inside))).toBe(true);
     wire.comeBack();
     await shards.shard(0).check();
+    await shards.close();
+  });
+
+  test('in the books, also when the server just says nothing any more', async () => {
+    const shards = openShards({ urls: [url], log: silent, poolSize: 1 });
+    await shards.shard(0).check();
+    wire.swallowAnswers();
+    await expect(shards.shard(0).check()).rejects.toThrow('timeout');
+    wire.comeBack();
+    await eventually(() => shards.shard(0).check());
     await shards.close();
   });
 

@@ -84,7 +84,7 @@ export class TestApi {
       workflowUrl: (workflowId) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
       reconcileYoungMs: 0,
       commandKey: 'a key for the hashes of commands in tests',
-      checks: { 'postgres shard 0': () => shards.shard(0).check() },
+      checks: {},
       isStopping: () => false,
       deadlineMs: 5_000,
       ...choose.deps,

@@ -55,9 +55,22 @@ export class PostgresServer {
 
   /** Every process of it at once, so that nothing is put in order. */
   async kill(): Promise<void> {
-    const { pid, exited } = this.running!;
-    for (const each of [pid, ...childrenOf(pid)]) killQuietly(each);
-    await exited;
+    this.signal('SIGKILL');
+    await this.running!.exited;
+  }
+
+  /** It is there, and answers nothing any more. */
+  freeze(): void {
+    this.signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.signal('SIGCONT');
+  }
+
+  private signal(signal: NodeJS.Signals): void {
+    const { pid } = this.running!;
+    for (const each of [pid, ...childrenOf(pid)]) signalQuietly(each, signal);
   }
 
   async stop(): Promise<void> {
@@ -77,9 +90,9 @@ export class PostgresServer {
   }
 }
 
-export function killQuietly(pid: number): void {
+export function signalQuietly(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     // It ended by itself a moment before.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;

@@ -15,7 +15,7 @@ import { findTemporal } from '../../cli/embedded/temporal-cli';
 import { answers } from '../../cli/embedded/temporal-client';
 import { createBankControl, type BankControl } from '../../bank/simulator/control';
 import { migrateShard } from '../../migrations';
-import { killQuietly, PostgresServer } from './postgres-server';
+import { PostgresServer, signalQuietly } from './postgres-server';
 import { StackProcess, type StackCommand } from './stack-process';
 
 // Jest finds guard.mjs where the code means guard.ts: `moduleFileExtensions` with ts first would do instead of this.
@@ -197,7 +197,7 @@ export class Stack {
   }
 
   async killTemporal(): Promise<void> {
-    killQuietly(this.temporal.pid);
+    signalQuietly(this.temporal.pid, 'SIGKILL');
     await this.temporal.exited;
   }
 

@@ -1,5 +1,5 @@
 import { asProblem, Problem, toProblemJson } from '../../api/problems';
-import { ShardUnavailable } from '../../ledger/poster';
+import { ShardUnavailable } from '../../ledger/postgres';
 import { TooManyPasswords } from '../../users/passwords';
 
 const coded = (code: string) => Object.assign(new Error('said by a server'), { code });
