@@ -14,7 +14,7 @@ export interface VerifyCommand {
 const SAY_EVERY_MS = 2_000;
 const log = { info() {}, warn() {}, error() {} };
 
-/** 0: all is proven. 2: there are findings. */
+/** 0: all is proven. 1: some could not be checked. 2: there are findings. */
 export async function runVerify(
   config: Pick<Config, 'shards'>,
   command: VerifyCommand,
@@ -50,17 +50,19 @@ export async function runVerify(
     if (command.json)
       screen.print(JSON.stringify({ shards: reports, ...(sha256 && { checkpoint: { file, sha256 } }) }));
     else for (const line of [...reports.flatMap(linesOf), ...checkpointLine(file, sha256)]) screen.print(line);
-    return reports.some(({ findings }) => findings.length > 0) ? 2 : 0;
+    if (reports.some(({ findings }) => findings.length > 0)) return 2;
+    return reports.some(({ error }) => error !== undefined) ? 1 : 0;
   } finally {
     await shards.close();
   }
 }
 
-function linesOf({ shard, blocks, entries, findings, proven }: ShardReport): string[] {
+function linesOf({ shard, blocks, entries, findings, proven, error }: ShardReport): string[] {
   const checked = `shard ${shard}: ${blocks.toLocaleString('en')} blocks and ${entries.toLocaleString('en')} entries checked`;
-  if (findings.length === 0) return [`${checked}; proven up to block ${proven?.block ?? 0}`];
+  const far = error === undefined ? checked : `${checked}, not to its end (${error})`;
+  if (findings.length === 0) return [`${far}; proven up to block ${proven?.block ?? 0}`];
   return [
-    `${checked}; ${findings.length} findings`,
+    `${far}; ${findings.length} findings`,
     ...findings.map((each) => `  ${each.kind}: ${each.subject} ${each.detail}`),
   ];
 }

@@ -1,3 +1,4 @@
+import { isPassing } from '../../ledger/postgres';
 import type { Shard } from '../../ledger/shards';
 import { verifySlices, type Finding, type VerifyPlace } from '../../ledger/verify';
 import { entryOf, type CheckpointEntry } from './checkpoint';
@@ -9,6 +10,8 @@ export interface ShardReport {
   findings: Finding[];
   /** How far the chain is proven without a finding; where it was before, when there is one. */
   proven: CheckpointEntry | undefined;
+  /** Why it could not be checked to its end. */
+  error?: string;
 }
 
 export interface AuditOptions {
@@ -25,25 +28,34 @@ export function verifyAll(shards: readonly Shard[], options: AuditOptions): Prom
   return Promise.all(shards.map((shard) => verifyOne(shard, options)));
 }
 
-async function verifyOne(
-  { db, number: shard }: Shard,
-  { checkpoint, full, onSlice }: AuditOptions,
-): Promise<ShardReport> {
-  const known = checkpoint.find((each) => each.shard === shard);
-  const report: ShardReport = { shard, blocks: 0, entries: 0, findings: [], proven: known };
+/** One that can't be reached keeps nobody from the others. */
+async function verifyOne(shard: Shard, options: AuditOptions): Promise<ShardReport> {
+  const { number } = shard;
+  const known = options.checkpoint.find((each) => each.shard === number);
+  const report: ShardReport = { shard: number, blocks: 0, entries: 0, findings: [], proven: known };
+  try {
+    await prove(shard, report, options);
+  } catch (error) {
+    if (!isPassing(error)) throw error;
+    report.error = (error as Error).message;
+  }
+  if (report.findings.length > 0) report.proven = known;
+  return report;
+}
+
+async function prove({ db, number }: Shard, report: ShardReport, { full, onSlice }: AuditOptions): Promise<void> {
+  const { proven: known } = report;
   const broken = known && (await breachOf(db, known));
   if (broken) report.findings.push(broken.finding);
-  if (broken && !broken.isShort) return report;
+  if (broken && !broken.isShort) return;
   const from: VerifyPlace | undefined = full || broken ? undefined : known;
   for await (const { blocks, entries, findings, place } of verifySlices(db, from)) {
     report.blocks += blocks;
     report.entries += entries;
     report.findings.push(...findings.slice(0, MAX_FINDINGS - report.findings.length));
-    if (report.findings.length === 0) report.proven = entryOf(shard, place);
+    if (report.findings.length === 0) report.proven = entryOf(number, place);
     onSlice(report);
   }
-  if (report.findings.length > 0) report.proven = known;
-  return report;
 }
 
 /** What a checkpoint proves of the chain that is there. A restored one may be the same, and end before it. */

@@ -1,16 +1,12 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import os from 'node:os';
-import path from 'node:path';
 import { decide, type DecideOptions } from '../../cli/ops/decide';
 import { OpsClient } from '../../cli/ops/client';
 import type { Screen } from '../../cli/ops/screen';
 import type { TestUser } from '../support/api';
 import { TestBank } from '../support/bank';
+import { holdfast as command } from '../support/command';
 import { eventually } from '../support/eventually';
 import { TestHoldfast, walletOf } from '../support/holdfast';
-
-const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 
 let bank: TestBank;
 let holdfast: TestHoldfast;
@@ -34,20 +30,8 @@ afterAll(async () => {
 });
 beforeEach(() => bank.control.setFaults([]));
 
-/** The command as people run it. */
-function ops(who: TestUser, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const env = {
-    PATH: process.env['PATH'],
-    HOLDFAST_ENV_FILE: os.devNull,
-    HOLDFAST_URL: holdfast.api.url,
-    HOLDFAST_TOKEN: who.token,
-  };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, 'ops', ...args], { env }, (error, out, err) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err });
-    });
-  });
-}
+const ops = (who: TestUser, ...args: string[]) =>
+  command(['ops', ...args], { HOLDFAST_URL: holdfast.api.url, HOLDFAST_TOKEN: who.token });
 
 let bankAccount: string;
 async function withdraw(amount: string): Promise<string> {
