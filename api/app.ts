@@ -14,7 +14,7 @@ export type { ApiDeps } from './deps';
 export function createApp(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
-  app.use(requestContext(deps.log, apiHeaders));
+  app.use(requestContext({ log: deps.log, slowMs: deps.slowRequestMs }, apiHeaders));
   const routes = allRoutes(deps);
   const compress = compression({ threshold: 1024 });
   for (const row of routes) app[row.method](row.path, ...(row.compress ? [compress] : []), serve(row, deps));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { IncomingHttpHeaders } from 'node:http';
 import * as schemas from '../contracts/schemas';
+import { webhooks } from '../metrics/instruments';
 import { handleInboxEvents, receive } from '../payments/inbox';
 import { readRaw } from './body';
 import type { ApiDeps } from './deps';
@@ -28,7 +29,10 @@ export function bankWebhookRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
       async handler({ req, res }) {
         const body = await readRaw(req, BODY_LIMIT_BYTES);
         const events = deps.rail.readWebhook(singleHeaders(req.headers), body);
-        if (!events) throw new Problem('bad_signature');
+        if (!events) {
+          webhooks.inc({ outcome: 'refused' });
+          throw new Problem('bad_signature');
+        }
         const received = await receive(deps, events);
         const missed = received.find(({ error }) => error !== undefined);
         if (!missed) sendJson(res, 200, { received: events.length });

@@ -29,6 +29,8 @@ export interface ApiDeps {
   /** For /readyz, besides the shards: what it can't do without, by name; what throws isn't ready. */
   checks: Record<string, () => Promise<void>>;
   isStopping: () => boolean;
+  /** A request that takes longer is told of, unless it asked to wait. */
+  slowRequestMs: number;
   /** How long a transfer may take before it is answered 202. */
   deadlineMs: number;
 }

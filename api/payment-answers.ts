@@ -101,6 +101,7 @@ export async function answerPayment(
   if (!isFinal(posted.status)) {
     const payment = startedPayment({ ...asked.facts, status: posted.status });
     const isNew = !posted.replayed;
+    req.context.mayWait = patience.seconds > 0;
     await (patience.seconds > 0 ? owners.start(payment, isNew) : owners.startSoon(payment, isNew));
     if (patience.seconds > 0) {
       await owners.waitFor(payment, patience.seconds * 1_000);

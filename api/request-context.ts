@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Role } from '../contracts/statuses';
+import { problems, requests, slowRequests } from '../metrics/instruments';
 import type { Caller } from './auth';
 import type { Problem } from './problems';
 
@@ -17,6 +18,8 @@ export interface RequestContext {
   problem: Problem | undefined;
   /** The transaction it asked for: the thread from a client's request to its workflow. */
   transactionId: string | undefined;
+  /** It asked to be kept waiting, and so is not slow. */
+  mayWait: boolean;
 }
 
 declare module 'express-serve-static-core' {
@@ -28,7 +31,10 @@ declare module 'express-serve-static-core' {
 const USABLE_REQUEST_ID = /^[A-Za-z0-9._-]{1,100}$/;
 
 /** First of all: the request's id, the headers that never change, and one log line when it is over. */
-export function requestContext(log: Logger, headers: readonly (readonly [string, string])[]): RequestHandler {
+export function requestContext(
+  { log, slowMs }: { log: Logger; slowMs: number },
+  headers: readonly (readonly [string, string])[],
+): RequestHandler {
   return (req, res, next) => {
     const given = req.headers['x-request-id'];
     const requestId = typeof given === 'string' && USABLE_REQUEST_ID.test(given) ? given : randomUUID();
@@ -40,10 +46,17 @@ export function requestContext(log: Logger, headers: readonly (readonly [string,
       role: undefined,
       problem: undefined,
       transactionId: undefined,
+      mayWait: false,
     };
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of headers) res.setHeader(name, value);
-    res.once('close', () => logRequest(log, req, res.statusCode, res.writableFinished));
+    res.once('close', () => {
+      const status = res.writableFinished ? res.statusCode : 499;
+      const ms = performance.now() - req.context.startedAt;
+      const isSlow = ms > slowMs && !req.context.mayWait;
+      count(req, status, ms, isSlow);
+      logRequest(log, req, { status, ms, isSlow });
+    });
     next();
   };
 }
@@ -52,18 +65,31 @@ export function requestIdOf(req: Request): string {
   return req.context.requestId;
 }
 
-function logRequest(log: Logger, req: Request, status: number, answered: boolean): void {
-  const { requestId, startedAt, route, caller, problem, transactionId } = req.context;
+function count(req: Request, status: number, ms: number, isSlow: boolean): void {
+  const labels = { method: req.method, route: req.context.route ?? 'none' };
+  requests.observe({ ...labels, status }, ms / 1_000);
+  if (isSlow) slowRequests.inc(labels);
+  const { problem } = req.context;
+  if (problem) problems.inc({ route: labels.route, code: problem.code });
+}
+
+function logRequest(
+  log: Logger,
+  req: Request,
+  { status, ms, isSlow }: { status: number; ms: number; isSlow: boolean },
+): void {
+  const { requestId, route, caller, problem, transactionId } = req.context;
   const line = {
     requestId,
     method: req.method,
     route,
-    status: answered ? status : 499,
-    ms: Math.round((performance.now() - startedAt) * 10) / 10,
+    status,
+    ms: Math.round(ms * 10) / 10,
     userId: caller?.userId,
     transactionId,
     code: problem?.code,
   };
   if (problem && problem.status >= 500) log.error({ ...line, err: problem.cause ?? problem }, 'request failed');
+  else if (isSlow) log.warn(line, 'slow request');
   else log.info(line, 'request');
 }

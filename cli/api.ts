@@ -12,11 +12,14 @@ import { GroupPosts } from '../ledger/group-posts';
 import { Names } from '../ledger/names';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
+import { timedRail } from '../metrics/rail';
+import { serveMetrics } from '../metrics/server';
 import { createWorker } from '../worker';
 import { withDeadline } from '../worker/deadline';
 import { Owners } from '../worker/owners';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
+import { freePort } from './embedded/ports';
 import { onStopSignal } from './stop-signal';
 import { workflowUrls } from './workflow-urls';
 
@@ -25,15 +28,18 @@ const READY_DEADLINE_MS = 2_000;
 /** One API process: HTTP, the lanes, and the workers that run what it starts. */
 export async function runApi(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'api' });
+  const { slowQueryMs, slowRequestMs } = config.metrics;
   const shards = openShards({
     urls: config.shards.map((shard) => shard.url),
     replicas: config.shards.map((shard) => shard.replica),
     log,
     patienceMs: 3_000,
+    slowQueryMs,
   });
-  const temporal = await connectTemporal({ ...config.temporal, log });
+  const sdkAddress = `127.0.0.1:${await freePort()}`;
+  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
   const { client, connection, namespace } = temporal;
-  const rail = createHttpRail(config.bank);
+  const rail = timedRail(createHttpRail(config.bank));
   const sealer = createSealer(config.secrets.sealKeys);
   const owners = new Owners(client, config.payments, log);
   const groupPosts = new GroupPosts(shards, log);
@@ -68,7 +74,9 @@ export async function runApi(config: Config): Promise<void> {
     },
     isStopping: () => stopping,
     deadlineMs: config.lane.deadlineMs,
+    slowRequestMs,
   });
+  const metrics = await serveMetrics({ ...config.metrics, sdkAddress, log });
   const server = http.createServer({ keepAliveTimeout: 65_000 }, app);
   server.listen(config.http.port, config.http.host);
   await once(server, 'listening');
@@ -92,6 +100,8 @@ export async function runApi(config: Config): Promise<void> {
   } finally {
     server.close();
     server.closeAllConnections();
+    metrics.close();
+    metrics.closeAllConnections();
     await shards.close();
     await connection.close();
   }

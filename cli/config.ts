@@ -19,6 +19,8 @@ export interface Config {
   production: boolean;
   http: { host: string; port: number };
   worker: { healthPort: number };
+  /** What a process counts, for who watches it. A worker's is on its health port. */
+  metrics: { host: string; port: number; slowRequestMs: number; slowQueryMs: number };
   /** One a shard, in order. The owner's URL is only for migrations. */
   shards: { url: string; ownerUrl?: string; replica?: { url: string; maxLagMs: number } }[];
   temporal: {
@@ -70,6 +72,10 @@ const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: port(3000),
   HOLDFAST_WORKER_HEALTH_PORT: port(0),
+  HOLDFAST_METRICS_HOST: z.string().default('127.0.0.1'),
+  HOLDFAST_METRICS_PORT: port(0),
+  HOLDFAST_SLOW_REQUEST_MS: milliseconds(1_000),
+  HOLDFAST_SLOW_QUERY_MS: milliseconds(500),
   HOLDFAST_DATABASE_URLS: databaseUrls(
     'is missing: give one Postgres URL a shard, comma separated, with the role of the application.' +
       ' (`npm start` brings a Postgres of its own.)',
@@ -131,6 +137,12 @@ export function loadConfig(env: Env): Config {
     production: settings.HOLDFAST_ENV === 'production',
     http: { host: settings.HOST, port: settings.PORT },
     worker: { healthPort: settings.HOLDFAST_WORKER_HEALTH_PORT },
+    metrics: {
+      host: settings.HOLDFAST_METRICS_HOST,
+      port: settings.HOLDFAST_METRICS_PORT,
+      slowRequestMs: settings.HOLDFAST_SLOW_REQUEST_MS,
+      slowQueryMs: settings.HOLDFAST_SLOW_QUERY_MS,
+    },
     shards: shardsOf(settings),
     temporal: {
       ...temporal,

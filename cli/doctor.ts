@@ -13,6 +13,8 @@ import { placeOf } from './place';
 import { requireShard } from './preflight';
 import { probeBank, probePostgres, probeTemporal } from './probes';
 import { replicaInWords, requireReplica } from './shards/replica';
+import { readState } from './state';
+import { slowestStatements } from './slow-statements';
 import { MOVE_VARIABLES } from './shards/settings';
 import { ConfigError, type Env } from './settings';
 import { UserError } from './user-error';
@@ -35,6 +37,7 @@ export async function doctor(env: Env): Promise<number> {
       const config = loadConfig(localEnv(env));
       findings.push(...(await servers(config)));
       if (holder !== undefined && settings.embedded.bank) findings.push(await bank(config));
+      if (holder !== undefined) findings.push(...(await slowest(settings)));
     } else {
       findings.push(...(await beforeStart(settings)));
     }
@@ -139,6 +142,26 @@ async function bank(config: Config): Promise<Finding> {
   const health = await probeBank(config);
   if (health.healthy) return good(what);
   return bad(`${what}: ${health.reason}`, 'It is started again by itself; its log is in .holdfast/logs/bank.log.');
+}
+
+/** How long SQL takes is for people to judge: it is told, and is no problem by itself. */
+async function slowest({ dataDir }: LocalSettings): Promise<Finding[]> {
+  const ports = readState(dataFolder(dataDir).state)?.ports;
+  if (!ports) return [];
+  const processes = [
+    { name: 'API', port: ports.metrics },
+    { name: 'worker', port: ports.worker },
+  ];
+  return Promise.all(
+    processes.map(async ({ name, port }) => {
+      const statements = await slowestStatements(port);
+      const each = statements.map(
+        ({ name: statement, averageMs, count, slow }) =>
+          `${statement} ${averageMs.toFixed(1)} ms on average of ${count}${slow > 0 ? `, ${slow} slow` : ''}`,
+      );
+      return good(`SQL of the ${name} that takes longest: ${each.join('; ') || 'none yet'}`);
+    }),
+  );
 }
 
 /** Nothing runs yet: would `npm start` succeed? */

@@ -13,11 +13,12 @@ export interface LocalFacts {
 }
 
 /** The ports on which `up` lets our own processes listen. They overrule the variables, which may say 0: pick one. */
-export function withOwnPorts(env: Env, ports: { api: number; worker: number; bank?: number }): Env {
+export function withOwnPorts(env: Env, ports: { api: number; worker: number; metrics: number; bank?: number }): Env {
   return {
     ...env,
     PORT: String(ports.api),
     HOLDFAST_WORKER_HEALTH_PORT: String(ports.worker),
+    HOLDFAST_METRICS_PORT: String(ports.metrics),
     ...(ports.bank !== undefined && { HOLDFAST_BANK_PORT: String(ports.bank) }),
   };
 }

@@ -9,7 +9,7 @@ export interface LocalSettings {
   dataDir: string;
   /** Undefined: as many as the data folder was made with, or 2 for a new one. */
   shards: number | undefined;
-  ports: { api: number; bank: number; temporal: number; temporalUi: number; postgres: number };
+  ports: { api: number; bank: number; temporal: number; temporalUi: number; postgres: number; metrics: number };
   /** Which servers are started here, rather than given. */
   embedded: { postgres: boolean; temporal: boolean; bank: boolean };
 }
@@ -27,6 +27,7 @@ const schema = z.object({
   HOLDFAST_TEMPORAL_PORT: port(7233),
   HOLDFAST_TEMPORAL_UI_PORT: port(8233),
   HOLDFAST_POSTGRES_PORT: port(54_329),
+  HOLDFAST_METRICS_PORT: port(0),
 });
 
 export const LOCAL_VARIABLES = Object.keys(schema.shape);
@@ -57,6 +58,7 @@ export function loadLocalSettings(env: Env): LocalSettings {
       temporal: settings.HOLDFAST_TEMPORAL_PORT,
       temporalUi: settings.HOLDFAST_TEMPORAL_UI_PORT,
       postgres: settings.HOLDFAST_POSTGRES_PORT,
+      metrics: settings.HOLDFAST_METRICS_PORT,
     },
     embedded,
   };

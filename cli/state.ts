@@ -8,7 +8,15 @@ export type ProcessName = (typeof PROCESS_NAMES)[number];
 /** What `up` writes down about what it runs: `status` reads it, and the next `up` clears up after it. */
 export interface State {
   up: ProcessIdentity;
-  ports: { postgres?: number; temporal?: number; temporalUi?: number; bank?: number; api: number; worker: number };
+  ports: {
+    postgres?: number;
+    temporal?: number;
+    temporalUi?: number;
+    bank?: number;
+    api: number;
+    worker: number;
+    metrics: number;
+  };
   processes: Partial<Record<ProcessName, ProcessIdentity>>;
 }
 

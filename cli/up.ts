@@ -30,7 +30,7 @@ const STOP_ORDER: readonly ProcessName[] = ['api', 'worker', 'bank', 'temporal',
 const STOPPING = [{ signal: 'SIGTERM', waitMs: 10_000 }] as const;
 const FORCE_AFTER_MS = 3_000;
 
-type UpFacts = LocalFacts & { secrets: Secrets; ports: { api: number; worker: number } };
+type UpFacts = LocalFacts & { secrets: Secrets; ports: { api: number; worker: number; metrics: number } };
 
 /** Runs everything on one machine, until a signal stops it. Resolves with the exit code. */
 export async function up(env: Env): Promise<number> {
@@ -89,6 +89,7 @@ async function gatherFacts(env: Env, settings: LocalSettings, folder: DataFolder
     bank: await pick(settings.ports.bank),
     api: await pick(settings.ports.api),
     worker: await freePort(),
+    metrics: await pick(settings.ports.metrics),
   };
   // All of them now, before anything slow: the person is still looking.
   await requireFreePort({ port: ports.api, what: 'the API', variable: 'PORT', host: env.HOST || undefined });
@@ -114,6 +115,7 @@ function portsInUse({ embedded }: LocalSettings, { ports }: UpFacts): State['por
     ...(embedded.bank && { bank: ports.bank }),
     api: ports.api,
     worker: ports.worker,
+    metrics: ports.metrics,
   };
 }
 

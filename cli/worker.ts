@@ -1,12 +1,14 @@
-import http from 'node:http';
 import { createHttpRail } from '../bank/http-rail';
 import { createActivities } from '../activities';
 import { createLog } from '../api/log';
-import { PAYMENT_TASK_QUEUE } from '../contracts/payments';
+import { BANK_TASK_QUEUE, PAYMENT_TASK_QUEUE } from '../contracts/payments';
 import { LANE_TASK_QUEUE, TASK_QUEUE } from '../contracts/transfers';
 import { GroupPosts } from '../ledger/group-posts';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
+import { timedRail } from '../metrics/rail';
+import { readFacts } from '../worker/read-facts';
+import { serveMetrics } from '../metrics/server';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
 import { ensureTemporal, keepEnsuring } from '../worker/ensure';
@@ -20,17 +22,20 @@ import {
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { openNotifier } from './notifier';
+import { freePort } from './embedded/ports';
 import { onStopSignal } from './stop-signal';
 
 /** One worker process: all task queues, the schedules, and a health endpoint. */
 export async function runWorker(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'worker' });
-  const shards = openShards({ urls: config.shards.map((shard) => shard.url), log });
-  const temporal = await connectTemporal({ ...config.temporal, log });
+  const { slowQueryMs, host } = config.metrics;
+  const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, slowQueryMs });
+  const sdkAddress = `127.0.0.1:${await freePort()}`;
+  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
   const sealer = createSealer(config.secrets.sealKeys);
   const notifier = openNotifier(config, { log, sealer });
   const activities = createActivities({
-    rail: createHttpRail(config.bank),
+    rail: timedRail(createHttpRail(config.bank)),
     sealer,
     owners: new Owners(temporal.client, config.payments, log),
     shards,
@@ -57,13 +62,19 @@ export async function runWorker(config: Config): Promise<void> {
     createBankWorker({ ...temporal, activities, callsPerSecond: config.bank.callsPerSecond }),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
-  const health = http.createServer((_req, res) => {
-    const states = workers.map((worker) => worker.getState());
-    const healthy = states.every((state) => state === 'RUNNING');
-    res.writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' });
-    res.end(JSON.stringify({ status: healthy ? 'ok' : 'stopping', workers: states }));
+  const taskQueues = [TASK_QUEUE, LANE_TASK_QUEUE, PAYMENT_TASK_QUEUE, BANK_TASK_QUEUE];
+  const watched = await serveMetrics({
+    host,
+    port: config.worker.healthPort,
+    sdkAddress,
+    refresh: () => readFacts({ shards, temporal, schedules, taskQueues, log }),
+    health: () => {
+      const states = workers.map((worker) => worker.getState());
+      const healthy = states.every((state) => state === 'RUNNING');
+      return { healthy, body: { status: healthy ? 'ok' : 'stopping', workers: states } };
+    },
+    log,
   });
-  health.listen(config.worker.healthPort, '127.0.0.1');
 
   onStopSignal(log, async () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -73,8 +84,8 @@ export async function runWorker(config: Config): Promise<void> {
     await running;
   } finally {
     stopEnsuring();
-    health.close();
-    health.closeAllConnections();
+    watched.close();
+    watched.closeAllConnections();
     for (const channel of notifier.channels) channel.close();
     await shards.close();
     await temporal.connection.close();

@@ -2,8 +2,10 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import type { Logger } from './log';
 import type { Command, Outcome } from './commands';
+import { postCommands, postFailures, postRoundTrips, posts, transactions } from '../metrics/instruments';
+import { timeStatements, type SlowStatements } from '../metrics/statements';
 import { isPassing, isUnreachable, ShardUnavailable, valueTypes } from './postgres';
-import { hasLanded, LostCommit, postOnce } from './posting';
+import { hasLanded, LostCommit, postOnce, ROUND_TRIPS } from './posting';
 
 export interface PosterOptions {
   shard: number;
@@ -13,6 +15,7 @@ export interface PosterOptions {
   patienceMs?: number;
   maxBatch?: number;
   now?: () => Date;
+  slowStatements?: SlowStatements;
 }
 
 interface Waiting {
@@ -156,11 +159,19 @@ export class Poster {
   }
 
   private async attempt(commands: readonly Command[]): Promise<Outcome[]> {
-    const outcomes = await this.withClient((client) =>
+    const { shard } = this.options;
+    const end = posts.startTimer({ shard });
+    const { outcomes, ended } = await this.withClient((client) =>
       postOnce(client, commands, this.options.now ?? (() => new Date())),
     );
+    end();
     this.counts.commits += 1;
     this.counts.commands += commands.length;
+    postCommands.observe({ shard }, commands.length);
+    postRoundTrips.inc({ shard }, ROUND_TRIPS);
+    for (const { type, status, createdAt, completedAt } of ended) {
+      transactions.observe({ type, status }, (completedAt!.getTime() - createdAt.getTime()) / 1_000);
+    }
     return outcomes;
   }
 
@@ -175,6 +186,7 @@ export class Poster {
       return result;
     } catch (error) {
       this.lastFailure = error instanceof LostCommit ? error.cause : error;
+      postFailures.inc({ shard: this.options.shard, kind: kindOf(error) });
       // Whatever state the session is in, a new one is clean; closing it also ends its transaction and frees the chain.
       await this.disconnect();
       throw error;
@@ -212,6 +224,7 @@ export class Poster {
       if (this.client === client) this.client = undefined;
     });
     await client.connect();
+    timeStatements(client, this.options.slowStatements);
     this.client = client;
     return client;
   }
@@ -225,6 +238,11 @@ export class Poster {
     await Promise.race([client.end().catch(() => undefined), late]);
     (client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   }
+}
+
+function kindOf(error: unknown): 'lost' | 'unreachable' | 'error' {
+  if (error instanceof LostCommit) return 'lost';
+  return isUnreachable(error) ? 'unreachable' : 'error';
 }
 
 /** Each gets the outcomes of its own commands. */

@@ -14,6 +14,15 @@ export interface Head {
   at: Date;
 }
 
+export interface Posted {
+  outcomes: Outcome[];
+  /** The transactions that this commit has ended. */
+  ended: TransactionRecord[];
+}
+
+/** Of one commit: lock and read; write and commit. */
+export const ROUND_TRIPS = 2;
+
 const LOCK = 'select block, hash, at, (select state from shard_identity) as state from chain_head for update';
 const ACCOUNT = `
   select id, kind, currency, status, owner_frozen as "ownerFrozen", balance, held, version from accounts`;
@@ -56,7 +65,7 @@ export class LostCommit extends Error {
  * One commit of the books on a pipelined connection, in two round trips whatever the number of commands: lock and read;
  * then write and commit. What decide finds to be nothing new writes nothing.
  */
-export async function postOnce(client: pg.Client, commands: readonly Command[], now: () => Date): Promise<Outcome[]> {
+export async function postOnce(client: pg.Client, commands: readonly Command[], now: () => Date): Promise<Posted> {
   const { head, books } = await lockAndRead(client, commands);
   // Time never runs backwards in a chain, whatever a clock says.
   const clock = now();
@@ -64,7 +73,7 @@ export async function postOnce(client: pg.Client, commands: readonly Command[], 
   const { outcomes, draft } = decide(books, commands, at, head.block + 1n);
   if (draft.isEmpty) {
     await client.query('rollback');
-    return outcomes;
+    return { outcomes, ended: [] };
   }
   const added = addedRows(draft);
   const hash = blockHash(head.hash, { number: draft.block, at, ...added });
@@ -74,7 +83,13 @@ export async function postOnce(client: pg.Client, commands: readonly Command[], 
     if (isUnreachable(error)) throw new LostCommit(draft.block, hash, outcomes, { cause: error });
     throw error;
   }
-  return outcomes;
+  return { outcomes, ended: endedIn(draft) };
+}
+
+/** Each transaction once, on the shard that owns it. */
+function endedIn({ newTransactions, changedTransactions }: Draft): TransactionRecord[] {
+  const own = [...newTransactions.values()].filter(({ incoming }) => !incoming).map(({ record }) => record);
+  return [...own, ...changedTransactions.values()].filter(({ completedAt }) => completedAt !== null);
 }
 
 /**

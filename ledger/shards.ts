@@ -2,6 +2,9 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { shardOfId } from '../contracts/ids';
 import { shardOfUsername } from './identity';
+import { watchPool, watchReplica } from '../metrics/databases';
+import { slowQueryLog } from '../metrics/slow-queries';
+import { nameOfSql, noteStatement } from '../metrics/statements';
 import type { Logger } from './log';
 import { Poster } from './poster';
 import { isUnreachable, ShardUnavailable, valueTypes } from './postgres';
@@ -69,6 +72,8 @@ export interface ShardsOptions {
   log: Logger;
   patienceMs?: number;
   poolSize?: number;
+  /** A statement that takes longer is logged. */
+  slowQueryMs?: number;
 }
 
 export function openShards(options: ShardsOptions): Shards {
@@ -91,17 +96,25 @@ export function openShards(options: ShardsOptions): Shards {
       pool.on('error', (err) => options.log.warn({ err, shard: number }, 'an idle database connection ended'));
       // Of one in use its query tells; unheard, this second word of it would end the whole process.
       pool.on('connect', (client) => client.on('error', () => {}));
-      const poster = new Poster({ shard: number, url, log: options.log, patienceMs: options.patienceMs });
+      watchPool(number, pool);
+      const { log, patienceMs, slowQueryMs: slowMs = Infinity } = options;
+      const slowStatements = slowQueryLog({ slowMs, shard: number, pool, log });
+      const poster = new Poster({ shard: number, url, log, patienceMs, slowStatements });
       const connect = () =>
         pool.connect().catch((cause: unknown) => {
           if (!isUnreachable(cause)) throw cause;
           void poster.probe();
           throw new ShardUnavailable(number, { cause });
         });
-      const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }) });
+      const db = new Kysely<Database>({
+        dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }),
+        log: ({ query: { sql: text }, queryDurationMillis }) =>
+          noteStatement(nameOfSql(text), queryDurationMillis, text, slowStatements),
+      });
       const at = options.replicas?.[number];
-      const replica = at && new Replica({ ...at, shard: number, primary: db, log: options.log });
+      const replica = at && new Replica({ ...at, shard: number, primary: db, log });
       replica?.follow();
+      if (replica) watchReplica(number, replica);
       return {
         number,
         db,

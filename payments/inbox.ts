@@ -9,6 +9,7 @@ import type { By } from '../ledger/by';
 import { record } from '../ledger/record';
 import type { Sealer } from '../ledger/seal';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
+import { webhooks } from '../metrics/instruments';
 import type { Owners } from '../worker/owners';
 import { parseFact, writeEvent } from './events';
 import { transactionOfReference, weighFact } from './requests';
@@ -61,7 +62,11 @@ export async function receive(
   return Promise.all(
     [...byShard].map(([shard, some]) =>
       store(shards.shard(shard), some, sealer).then(
-        (fresh) => ({ shard, fresh }),
+        (fresh) => {
+          webhooks.inc({ outcome: 'stored' }, fresh.length);
+          webhooks.inc({ outcome: 'known' }, some.length - fresh.length);
+          return { shard, fresh };
+        },
         (error: unknown) => ({ shard, fresh: [], error }),
       ),
     ),

@@ -16,13 +16,15 @@ export async function connectTemporal(options: {
   connectionOptions: NativeConnectionOptions;
   namespace: string;
   log: Logger;
+  /** Where the SDK answers with its own figures. */
+  metricsAddress?: string;
 }): Promise<Temporal> {
-  installRuntime(options.log);
+  installRuntime(options.log, options.metricsAddress);
   const connection = await NativeConnection.connect(options.connectionOptions);
   return { connection, client: new Client({ connection, namespace: options.namespace }), namespace: options.namespace };
 }
 
-function installRuntime(log: Logger): void {
+function installRuntime(log: Logger, metricsAddress: string | undefined): void {
   Runtime.install({
     shutdownSignals: [],
     logger: {
@@ -33,7 +35,10 @@ function installRuntime(log: Logger): void {
       warn: (message, meta) => forward(log, 'WARN', message, meta),
       error: (message, meta) => forward(log, 'ERROR', message, meta),
     },
-    telemetryOptions: { logging: { forward: {}, filter: 'WARN' } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: 'WARN' },
+      ...(metricsAddress !== undefined && { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+    },
   });
 }
 

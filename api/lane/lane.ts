@@ -2,6 +2,7 @@ import { transferWorkflowId, type GroupPart, type ItemResult, type TransferItem 
 import type { Command, Outcome } from '../../ledger/commands';
 import type { PlaceInGroup } from '../../ledger/group-posts';
 import { factsOf, resultOf } from '../../ledger/items';
+import { laneGroups, laneQueue } from '../../metrics/instruments';
 import type { Shard } from '../../ledger/shards';
 import { LaneRefusal, Ticket, type LaneAnswer } from './answers';
 import { MAX_GROUP_BYTES, type Departure, type Departures } from './departures';
@@ -106,6 +107,7 @@ export class Lane {
     const ticket = new Ticket(item);
     this.tickets.set(item.id, ticket);
     this.queue.push(ticket);
+    laneQueue.inc();
     this.gathering.arrive();
     this.deadlineTimer ??= setInterval(() => this.lookAtDeadlines(), LOOK_AT_DEADLINES_MS);
     return ticket;
@@ -130,6 +132,7 @@ export class Lane {
       if (count > 0 && bytes > MAX_GROUP_BYTES) break;
       count += 1;
     }
+    laneQueue.dec(count);
     return this.queue.splice(0, count);
   }
 
@@ -137,6 +140,7 @@ export class Lane {
   private async run(group: Group): Promise<void> {
     const leftAt = performance.now();
     this.groups.add(group);
+    laneGroups.observe(group.length);
     this.standInTheWay(group);
     const part = { shard: this.between.source.number, items: group.map((ticket) => ticket.item) };
     const departure = this.departures.board(part, bytesOf(group));
@@ -225,7 +229,9 @@ export class Lane {
         late.push(ticket);
       }
     }
-    this.queue = this.queue.filter((ticket) => !ticket.settled);
+    const waiting = this.queue.filter((ticket) => !ticket.settled);
+    laneQueue.dec(this.queue.length - waiting.length);
+    this.queue = waiting;
     void this.writeDownAsPending(late);
   }
 

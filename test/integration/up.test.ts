@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { identify, isRunning, type ProcessIdentity } from '../../cli/embedded/processes';
+import type { State } from '../../cli/state';
 import type { ProcessStatus, Status } from '../../cli/status';
 
 jest.setTimeout(120_000);
@@ -162,7 +163,18 @@ test('only its owner can read the secrets', () => {
 test('doctor finds nothing wrong with a healthy instance', async () => {
   const { code, output } = await instance.run('doctor');
   expect(output).not.toContain('PROBLEM');
+  expect(output).toMatch(/SQL of the API that takes longest: .+ ms on average of \d+/);
   expect(code).toBe(0);
+});
+
+test('API and worker show their figures, and those of Temporal’s SDK beside them', async () => {
+  const { ports } = JSON.parse(readFileSync(path.join(instance.folder, 'state.json'), 'utf8')) as State;
+  for (const port of [ports.metrics, ports.worker]) {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    for (const metric of ['holdfast_sql_seconds_count', 'temporal_request', 'process_resident_memory_bytes']) {
+      expect(text).toMatch(new RegExp(`^${metric}(\\{.*\\})? [1-9]`, 'm'));
+    }
+  }
 });
 
 test('doctor names months ahead that are not made yet', async () => {

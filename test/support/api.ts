@@ -87,6 +87,7 @@ export class TestApi {
       checks: {},
       isStopping: () => false,
       deadlineMs: 5_000,
+      slowRequestMs: 1_000,
       ...choose.deps,
     };
     const server = createServer(createApp(deps));
