@@ -127,7 +127,7 @@ export class Deployment {
     this.far.comeBack();
     const { poster, check } = this.holdfast.shards.shard(1);
     await eventually(async () => {
-      poster.probe();
+      void poster.probe();
       expect(poster.isDown).toBe(false);
       await check();
     }, PATIENTLY);
