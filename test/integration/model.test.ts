@@ -17,7 +17,7 @@ afterAll(() => real?.close());
 test(
   'whatever is asked for, in whatever order, with whatever away: balances, holds and outcomes are a simple model’s',
   async () => {
-    const commands = fc.commands(STEPS, { maxCommands: 20, size: 'max', ...(replayPath && { replayPath }) });
+    const commands = fc.commands(STEPS, { maxCommands: 30, size: 'max', ...(replayPath && { replayPath }) });
     const property = fc.asyncProperty(commands, async (steps) => {
       await real.begin();
       const money = new Money();

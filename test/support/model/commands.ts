@@ -45,24 +45,39 @@ const awaiting = (money: Money) =>
 const ended = (money: Money) => money.movements.filter((each) => hasEnded(each) && money.canMove(each));
 const refundable = (money: Money) =>
   money.movements.filter((each) => each.kind === 'transfer' && each.standing === 'completed' && money.isNear(each.to));
-const cancellable = (money: Money) =>
-  [...open(money).filter(isPayment), ...awaiting(money)].filter(
-    (each) => !each.isCancelAsked && money.isNear(actorOf(each)),
-  );
+const stuck = (money: Money) =>
+  open(money).filter((each) => isPayment(each) && !each.isCancelAsked && money.isNear(actorOf(each)));
+const cancellable = (money: Money) => [...stuck(money), ...awaiting(money).filter((each) => !each.isCancelAsked)];
+/** Those of which only two people can say how they end. */
+const resolvable = (money: Money) => stuck(money).filter(({ waits }) => waits !== undefined);
+
+type Sent = Spending & { kind: 'transfer' | 'refund' };
 
 /** What goes through the lane: answered with its outcome, or refused with nothing done, while a shard is away. */
-async function move(money: Money, real: Deployment, asked: Spending & { kind: 'transfer' | 'refund' }) {
+async function move(money: Money, real: Deployment, asked: Sent) {
   const movement: Movement = { ...asked, key: nextKey(money), standing: 'open' };
   const { status, body } = await real.ask(movement);
+  note(money, asked, movement, { status, code: body.code, reason: body.transaction?.reason });
+}
+
+/** By itself, or as one of many. */
+interface Answered {
+  status: number;
+  code: string | undefined;
+  /** Why it was rejected. */
+  reason: string | undefined;
+}
+
+function note(money: Money, asked: Sent, movement: Movement, { status, code, reason }: Answered): void {
   if (status === 503) {
     expect(money.canMove(movement)).toBe(false);
-    if (body.code !== 'outcome_unknown') return;
+    if (code !== 'outcome_unknown') return;
     movement.standing = 'unknown';
   } else {
     expect(money.isNear(movement.from)).toBe(true);
     const refusal = money.refusal(asked);
     expect(refusal ? [422] : [201, 202]).toContain(status);
-    expect(body.transaction?.reason).toBe(refusal);
+    expect(reason).toBe(refusal);
     if (refusal) movement.standing = 'rejected';
   }
   money.movements.push(movement);
@@ -75,6 +90,54 @@ const transfer = fc.record({ from: person, hop: fc.integer({ min: 1, max: PEOPLE
     move(money, real, { kind: 'transfer', from, to, amountMinor }),
   );
 });
+
+/** Answered at once, and done behind it. */
+const deferred = fc.record({ from: person, hop: fc.integer({ min: 1, max: PEOPLE - 1 }), amount }).map((chosen) => {
+  const { from, hop, amount: amountMinor } = chosen;
+  const to = (from + hop) % PEOPLE;
+  return step(
+    `deferred transfer(${from} to ${to}, ${amountMinor})`,
+    (money) => money.canMove({ from, to }),
+    async (money, real) => {
+      const movement: Movement = { kind: 'transfer', from, to, amountMinor, key: nextKey(money), standing: 'open' };
+      const end = money.refusal({ from, to, amountMinor }) ? 'rejected' : 'completed';
+      const { status, body } = await real.ask(movement, amountMinor, { prefer: 'respond-async' });
+      expect([status, body.status]).toEqual([202, 'pending']);
+      money.end(movement, await real.endOf(movement, [end]));
+      money.movements.push(movement);
+    },
+  );
+});
+
+const BULK_MINOR = 50_00n;
+const part = fc.record({
+  hop: fc.integer({ min: 1, max: PEOPLE - 1 }),
+  amount: fc.bigInt({ min: 1n, max: BULK_MINOR }),
+});
+
+/** To both shards at once, and in no order between the two: so only of what there is enough of. */
+const bulk = fc.record({ from: person, parts: fc.array(part, { minLength: 1, maxLength: 4 }) }).map(({ from, parts }) =>
+  step(
+    `bulk(${from} to ${parts.map(({ hop, amount: minor }) => `${(from + hop) % PEOPLE}, ${minor}`).join('; ')})`,
+    (money) => money.balances[from]! - money.held(from) >= BULK_MINOR * BigInt(parts.length),
+    async (money, real) => {
+      const asked = parts.map((each): Sent => {
+        return { kind: 'transfer', from, to: (from + each.hop) % PEOPLE, amountMinor: each.amount };
+      });
+      const movements = asked.map((each, n): Movement => ({
+        ...each,
+        key: `${nextKey(money)}.${n}`,
+        standing: 'open',
+      }));
+      const { status, body } = await real.bulk(movements);
+      expect([status, body.results?.length]).toEqual([207, parts.length]);
+      for (const [n, movement] of movements.entries()) {
+        const { status, problem, transaction } = body.results[n];
+        note(money, asked[n]!, movement, { status, code: problem?.code, reason: transaction?.reason ?? undefined });
+      }
+    },
+  ),
+);
 
 const refund = fc.record({ n: nth, share: fc.bigInt({ min: 1n, max: 4n }) }).map(({ n, share }) =>
   step(
@@ -142,6 +205,10 @@ const cancel = nth.map((n) =>
     async (money, real) => {
       const movement = pick(cancellable(money), n);
       const wasAsked = movement.standing === 'open';
+      if (movement.waits === 'amount_mismatch') {
+        expect(await real.cancel(movement)).toMatchObject({ status: 409, body: { code: 'too_late' } });
+        return;
+      }
       // The bank may have it, and doesn't answer: only its word makes the cancel true.
       if (wasAsked) await real.needsAttention(movement);
       expect([200, 202]).toContain((await real.cancel(movement)).status);
@@ -150,6 +217,31 @@ const cancel = nth.map((n) =>
     },
   ),
 );
+
+const retry = nth.map((n) =>
+  step(
+    `retry(${n})`,
+    (money) => stuck(money).length > 0,
+    async (money, real) => expect((await real.retry(pick(stuck(money), n))).status).toBe(202),
+  ),
+);
+
+const resolve = fc
+  .record({ n: nth, outcome: fc.constantFrom('completed' as const, 'cancelled' as const) })
+  .map((said) =>
+    step(
+      `resolve(${said.n} as ${said.outcome})`,
+      (money) => resolvable(money).length > 0,
+      (money, real) => settle(money, real, pick(resolvable(money), said.n), said.outcome),
+    ),
+  );
+
+/** What never settled can't be said to be done. */
+async function settle(money: Money, real: Deployment, movement: Movement, outcome: 'completed' | 'cancelled') {
+  const said = movement.waits === 'not_settled' ? 'cancelled' : outcome;
+  await real.resolve(movement, said);
+  money.end(movement, await real.endOf(movement, [said]));
+}
 
 const judge = fc.record({ n: nth, what: fc.constantFrom('approve' as const, 'reject' as const) }).map(({ n, what }) =>
   step(
@@ -213,10 +305,11 @@ const sweep = fc.constant(
   ),
 );
 
-/** As often as they are named. */
+/** As often as they are named; what can seldom be done costs nothing where it can't. */
 export const STEPS = [
-  ...[transfer, transfer, transfer, refund, deposit, withdrawal, withdrawal, replay, cancel, judge],
-  ...[freeze, weather, goAway, comeBack, comeBack, sweep],
+  ...[transfer, transfer, deferred, bulk, refund, deposit, withdrawal, withdrawal, replay],
+  ...[cancel, cancel, judge, judge, retry, resolve, resolve, resolve],
+  ...[freeze, weather, weather, goAway, comeBack, comeBack, sweep],
 ];
 
 /** Everything is well again, and what nobody has judged is rejected: all ends. */
@@ -228,6 +321,8 @@ export async function quiesce(money: Money, real: Deployment): Promise<void> {
     await real.judge(movement, 'reject');
     money.end(movement, await real.endOf(movement, ['cancelled']));
   }
+  await real.agreesWith(money);
+  for (const movement of resolvable(money)) await settle(money, real, movement, 'completed');
   await real.agreesWith(money);
   expect(money.movements.filter((each) => !hasEnded(each))).toEqual([]);
   await real.endsAgree(money);

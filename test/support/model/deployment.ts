@@ -8,7 +8,7 @@ import { BANK_SECRET, TestBank } from '../bank';
 import { differencesFromBank } from '../bank-books';
 import { eventually } from '../eventually';
 import { sumsAreConserved } from '../final-checks';
-import { TestHoldfast, walletOf } from '../holdfast';
+import { TestHoldfast, walletOf, type Fields } from '../holdfast';
 import { addBankAccount, pay } from '../payments';
 import { withBooks } from '../stack-books';
 import { Wire } from '../wire';
@@ -24,8 +24,14 @@ const FAULTS: Record<BankWeather, NewFault[]> = {
   fair: [],
   outage: [{ name: 'outage' }],
   refuses: [{ name: 'rejected', reason: 'account_closed' }],
-  'answers lost': [{ name: 'answer_lost', call: 'request' }],
+  'answers lost': [
+    { name: 'answer_lost', call: 'request' },
+    { name: 'lookup_lags', looks: 2 },
+  ],
   'webhooks lost': [{ name: 'webhook_lost' }],
+  'webhooks late and thrice': [{ name: 'webhook_duplicated' }, { name: 'webhook_out_of_order', delayMs: 300 }],
+  'settles never': [{ name: 'never_settles' }],
+  'settles less': [{ name: 'amount_mismatch' }],
 };
 
 /** A whole Holdfast on two shards with a bank, and what a model of it does to it and sees of it. */
@@ -38,7 +44,8 @@ export class Deployment {
     private readonly holdfast: TestHoldfast,
     private readonly bank: TestBank,
     private readonly far: Wire,
-    private readonly ops: TestUser,
+    /** Two, for what takes two. */
+    private readonly ops: [TestUser, TestUser],
   ) {}
 
   static async start(): Promise<Deployment> {
@@ -49,7 +56,7 @@ export class Deployment {
       patienceMs: 1_000,
       rail: bank.hastyRail(2_000),
       transfers: { groupMaxAgeMs: 1_000, attentionAfterMs: 1_000, slowBeatMs: 500 },
-      payments: { attentionAfterMs: 1_000, slowBeatMs: 500, pollFirstMs: 200, pollMaxMs: 400 },
+      payments: { attentionAfterMs: 1_000, slowBeatMs: 500, pollFirstMs: 200, pollMaxMs: 400, settleWithinMs: 1_000 },
       databaseUrl: async ({ appUrl }, shard) => {
         if (shard === 0) return appUrl;
         far = await Wire.to(appUrl);
@@ -58,8 +65,8 @@ export class Deployment {
     });
     await bank.stop();
     await bank.startAgain({ webhook: { url: `${holdfast.api.url}/v1/bank/webhooks`, secret: BANK_SECRET } });
-    const ops = await holdfast.api.newUser('model_ops', { roles: ['ops'] });
-    return new Deployment(holdfast, bank, far!, ops);
+    const staff = (username: string) => holdfast.api.newUser(username, { roles: ['ops'] });
+    return new Deployment(holdfast, bank, far!, [await staff('model_ops'), await staff('model_other')]);
   }
 
   async close(): Promise<void> {
@@ -81,16 +88,14 @@ export class Deployment {
     this.bankAccounts = made.map(({ bankAccount }) => bankAccount);
   }
 
-  ask(movement: Movement, amountMinor = movement.amountMinor): Promise<Answer> {
+  ask(movement: Movement, amountMinor = movement.amountMinor, more: Record<string, string> = {}): Promise<Answer> {
     const { api } = this.holdfast;
-    const { key, kind, from, to, of } = movement;
+    const { key, kind, of } = movement;
     const actor = actorOf(movement);
     const user = this.people[actor]!;
     const amount = formatAmount(amountMinor, 'SGD');
-    if (kind === 'transfer') {
-      const fields = { from: walletOf(this.people[from!]!), to: walletOf(this.people[to!]!), amount };
-      return this.holdfast.transfer(user, key, fields);
-    }
+    if (kind === 'transfer')
+      return this.holdfast.transfer(user, key, this.fieldsOf({ ...movement, amountMinor }), more);
     if (kind === 'refund') {
       const headers = { 'idempotency-key': key };
       return api.post(`/v1/transactions/${this.idOf(of!)}/refund`, { amount }, user.token, headers);
@@ -99,17 +104,48 @@ export class Deployment {
     return pay(api, user, `${kind}s`, key, fields);
   }
 
+  /** Transfers of one person's, in one request. */
+  bulk(movements: Movement[]): Promise<Answer> {
+    const items = movements.map((each) => ({ idempotencyKey: each.key, ...this.fieldsOf(each) }));
+    return this.holdfast.bulk(this.people[actorOf(movements[0]!)]!, items);
+  }
+
   cancel(movement: Movement): Promise<Answer> {
     return this.decide(movement, 'cancel', this.people[actorOf(movement)]!);
   }
 
   judge(movement: Movement, what: 'approve' | 'reject'): Promise<Answer> {
-    return this.decide(movement, what, this.ops);
+    return this.decide(movement, what, this.ops[0]);
+  }
+
+  /** By whom it waits for. */
+  async retry(movement: Movement): Promise<Answer> {
+    await this.needsAttention(movement);
+    return this.decide(movement, 'retry', this.ops[0]);
+  }
+
+  /** It takes two who say the same; what is being tried just then is asked about again. */
+  async resolve(movement: Movement, outcome: 'completed' | 'cancelled'): Promise<void> {
+    const said = { outcome, note: 'a model says so' };
+    const [one, other] = this.ops;
+    await eventually(async () => {
+      const { headers } = await this.decide(movement, 'resolve', one, said);
+      expect(headers.get('holdfast-decision')).toBe('proposed');
+    }, PATIENTLY);
+    const alone = await this.decide(movement, 'resolve', one, said);
+    expect(alone).toMatchObject({
+      status: 409,
+      body: { code: expect.stringMatching(/second_person|not_in_attention/) },
+    });
+    await eventually(async () => {
+      const { headers } = await this.decide(movement, 'resolve', other, said);
+      expect(headers.get('holdfast-decision')).toBe('final');
+    }, PATIENTLY);
   }
 
   async setFrozen(person: number, isFrozen: boolean): Promise<void> {
     const path = `/v1/ops/wallets/${walletOf(this.people[person]!)}/${isFrozen ? 'freeze' : 'unfreeze'}`;
-    const { status } = await this.holdfast.api.post(path, { reason: 'a model says so' }, this.ops.token);
+    const { status } = await this.holdfast.api.post(path, { reason: 'a model says so' }, this.ops[0].token);
     expect(status).toBe(200);
   }
 
@@ -127,7 +163,7 @@ export class Deployment {
     this.far.comeBack();
     const { poster, check } = this.holdfast.shards.shard(1);
     await eventually(async () => {
-      void poster.probe();
+      await poster.probe();
       expect(poster.isDown).toBe(false);
       await check();
     }, PATIENTLY);
@@ -152,6 +188,10 @@ export class Deployment {
     for (const movement of money.movements) {
       const ends = money.endsOf(movement);
       if (ends) money.end(movement, await this.endOf(movement, ends));
+      const why = money.waitsFor(movement);
+      if (why === undefined || movement.waits) continue;
+      await this.needsAttention(movement, why);
+      movement.waits = why;
     }
     for (const [person, user] of this.people.entries()) {
       if (money.isNear(person)) await this.walletAgrees(money, person, user);
@@ -187,8 +227,15 @@ export class Deployment {
   }
 
   /** Until people are asked what to do about it. */
-  async needsAttention(movement: Movement): Promise<void> {
-    await this.endOf(movement, ['needs_attention']);
+  async needsAttention(movement: Movement, why = expect.any(String) as string): Promise<void> {
+    await eventually(async () => {
+      const { status, reason } = await this.read(movement);
+      expect({ key: movement.key, status, reason }).toEqual({
+        key: movement.key,
+        status: 'needs_attention',
+        reason: why,
+      });
+    }, PATIENTLY);
   }
 
   private async walletAgrees(money: Money, person: number, user: TestUser): Promise<void> {
@@ -213,8 +260,13 @@ export class Deployment {
     return this.holdfast.read(this.people[actorOf(movement)]!, this.idOf(movement));
   }
 
-  private decide(movement: Movement, what: string, by: TestUser): Promise<Answer> {
-    return this.holdfast.api.post(`/v1/transactions/${this.idOf(movement)}/${what}`, {}, by.token);
+  private decide(movement: Movement, what: string, by: TestUser, said = {}): Promise<Answer> {
+    return this.holdfast.api.post(`/v1/transactions/${this.idOf(movement)}/${what}`, said, by.token);
+  }
+
+  private fieldsOf({ from, to, amountMinor }: Movement): Fields {
+    const [source, target] = [this.people[from!]!, this.people[to!]!];
+    return { from: walletOf(source), to: walletOf(target), amount: formatAmount(amountMinor, 'SGD') };
   }
 
   private idOf(movement: Movement): string {

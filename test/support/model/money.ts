@@ -6,8 +6,24 @@ export const APPROVAL_FROM_MINOR = 10_000_00n;
 
 const homeOf = (person: number) => (person < PEOPLE / 2 ? 0 : 1);
 
-export const BANK_WEATHERS = ['fair', 'outage', 'refuses', 'answers lost', 'webhooks lost'] as const;
+export const BANK_WEATHERS = [
+  'fair',
+  'outage',
+  'refuses',
+  'answers lost',
+  'webhooks lost',
+  'webhooks late and thrice',
+  'settles never',
+  'settles less',
+] as const;
 export type BankWeather = (typeof BANK_WEATHERS)[number];
+
+export type Why = 'not_settled' | 'amount_mismatch';
+/** Of a payment that the bank takes on then only two people can say how it ends, and why. */
+const NEEDS_PEOPLE: Partial<Record<BankWeather, Why>> = {
+  'settles never': 'not_settled',
+  'settles less': 'amount_mismatch',
+};
 
 export type Kind = 'transfer' | 'refund' | 'deposit' | 'withdrawal';
 export type Final = 'completed' | 'rejected' | 'cancelled';
@@ -25,6 +41,8 @@ export interface Movement {
   /** What a refund gives back. */
   of?: Movement;
   isCancelAsked?: true;
+  /** Why it waits for two people. */
+  waits?: Why;
 }
 
 export type Spending = Pick<Movement, 'to' | 'of' | 'amountMinor'> & { from: number };
@@ -82,8 +100,19 @@ export class Money {
     if (movement.standing === 'unknown') return ['completed', 'rejected'];
     if (!isPayment(movement)) return [this.isFrozen[movement.to!] ? 'rejected' : 'completed'];
     if (this.bank === 'outage') return undefined;
+    if (this.needsPeople(movement)) return movement.isCancelAsked ? ['cancelled'] : undefined;
     const end: Final = this.bank === 'refuses' ? 'rejected' : 'completed';
     return movement.isCancelAsked ? [end, 'cancelled'] : [end];
+  }
+
+  /** Why it comes to wait for two people, or does already. */
+  waitsFor(movement: Movement): Why | undefined {
+    if (!isPayment(movement) || movement.standing !== 'open' || movement.isCancelAsked) return undefined;
+    return this.canMove(movement) ? this.needsPeople(movement) : undefined;
+  }
+
+  private needsPeople({ waits }: Movement): Why | undefined {
+    return waits ?? NEEDS_PEOPLE[this.bank];
   }
 
   end(movement: Movement, standing: Final): void {
