@@ -1,3 +1,4 @@
+import { reachable } from '../ledger/shards';
 import { writeSnapshot } from '../ledger/snapshots';
 import type { ActivityDeps } from '.';
 
@@ -5,7 +6,8 @@ export function snapshotActivities({ shards }: ActivityDeps) {
   return {
     /** Undefined when there was none to write. */
     async writeSnapshot(shard: number): Promise<{ block: string; isNewest: boolean } | undefined> {
-      const written = await writeSnapshot(shards.shard(shard).db);
+      const { atLeisure } = await reachable(shards.shard(shard));
+      const written = await atLeisure((db) => writeSnapshot(db));
       return written && { ...written, block: `${written.block}` };
     },
   };

@@ -57,24 +57,33 @@ export async function rebuildBooks(
 ): Promise<boolean> {
   return withShards(config, async (shards) => {
     let wrong = 0;
-    for (const shard of shards.all) {
-      const newest = await newestSnapshot(shard.db);
-      const snapshot = options.fromSnapshot ? newest : 0n;
-      let accounts = 0;
-      for await (const slice of rebuild(shard.db, snapshot)) {
-        accounts += slice.accounts;
-        for (const difference of slice.differences) {
-          const isRepaired = options.repair && (await repair(shard, difference, { by: SYSTEM, snapshot }));
-          if (!options.repair) wrong += 1;
-          say(`${lineOf(difference)}${isRepaired ? ': repaired' : ''}`);
-        }
-      }
-      const since = snapshot === 0n ? 'from zero' : `from the snapshot at block ${snapshot}`;
-      say(`shard ${shard.number}: ${accounts} accounts computed anew ${since}`);
-      if (!options.fromSnapshot) wrong += await compareSnapshot(shard.db, newest, say);
-    }
+    for (const shard of shards.all)
+      wrong += await shard.atLeisure((db) => rebuildShard({ ...shard, db }, options, say));
     return wrong === 0;
   });
+}
+
+/** How much of it is wrong and stays so. */
+async function rebuildShard(
+  shard: Shard,
+  options: { repair?: boolean; fromSnapshot?: boolean },
+  say: Say,
+): Promise<number> {
+  const newest = await newestSnapshot(shard.db);
+  const snapshot = options.fromSnapshot ? newest : 0n;
+  let accounts = 0;
+  let wrong = 0;
+  for await (const slice of rebuild(shard.db, snapshot)) {
+    accounts += slice.accounts;
+    for (const difference of slice.differences) {
+      const isRepaired = options.repair && (await repair(shard, difference, { by: SYSTEM, snapshot }));
+      if (!options.repair) wrong += 1;
+      say(`${lineOf(difference)}${isRepaired ? ': repaired' : ''}`);
+    }
+  }
+  const since = snapshot === 0n ? 'from zero' : `from the snapshot at block ${snapshot}`;
+  say(`shard ${shard.number}: ${accounts} accounts computed anew ${since}`);
+  return options.fromSnapshot ? wrong : wrong + (await compareSnapshot(shard.db, newest, say));
 }
 
 /** How many accounts had something else at that block than the snapshot says. */

@@ -18,6 +18,8 @@ export interface Shard {
   readonly poster: Poster;
   /** For `readHistory`. */
   readonly replica?: Replica;
+  /** For what reads through much of the books: on a connection of its own, which waits for minutes. */
+  atLeisure<T>(work: (db: Kysely<Database>) => Promise<T>): Promise<T>;
   /** Throws when the database does not answer, or has moved away. */
   check(): Promise<void>;
 }
@@ -120,10 +122,34 @@ export function openShards(options: ShardsOptions): Shards {
         db,
         ...(replica && { replica }),
         poster,
+        atLeisure: (work) => atLeisure(url, work),
         check: async () => {
           await sql`select from chain_head`.execute(db);
         },
       };
     }),
   );
+}
+
+const LEISURE_MS = 600_000;
+
+async function atLeisure<T>(url: string, work: (db: Kysely<Database>) => Promise<T>): Promise<T> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 1,
+    types: valueTypes,
+    application_name: 'holdfast-at-leisure',
+    connectionTimeoutMillis: 3_000,
+    statement_timeout: LEISURE_MS,
+    keepAlive: true,
+  });
+  // What breaks is told by the query that meets it.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  try {
+    return await work(db);
+  } finally {
+    await db.destroy();
+  }
 }

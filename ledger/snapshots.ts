@@ -24,7 +24,6 @@ export async function newestSnapshot(db: Kysely<Database>): Promise<bigint> {
  */
 export function writeSnapshot(db: Kysely<Database>, mostEntries = MOST_ENTRIES): Promise<Snapshot | undefined> {
   return db.transaction().execute(async (trx) => {
-    await sql`set local statement_timeout = '10min'`.execute(trx);
     const since = await newestSnapshot(trx);
     const next = await nextSnapshot(trx, since, mostEntries);
     if (!next) return undefined;
