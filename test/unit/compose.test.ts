@@ -16,6 +16,10 @@ interface Service {
   healthcheck?: { test: string[] };
   ports?: string[];
   volumes?: string[];
+  user?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  mem_limit?: string;
 }
 
 const root = path.join(__dirname, '../..');
@@ -43,6 +47,7 @@ const secrets = {
   POSTGRES_APP_PASSWORD: 'app-password',
   POSTGRES_TEMPORAL_PASSWORD: 'temporal-password',
   POSTGRES_BANK_PASSWORD: 'bank-password',
+  GRAFANA_ADMIN_PASSWORD: 'grafana-password',
   HOLDFAST_BANK_API_KEY: Buffer.alloc(32, 4).toString('base64'),
   HOLDFAST_BANK_WEBHOOK_SECRETS: Buffer.alloc(32, 5).toString('base64'),
   HOLDFAST_TOKEN_KEY: Buffer.alloc(32, 1).toString('base64'),
@@ -62,19 +67,20 @@ function environmentOf({ environment = {} }: Service): Record<string, string> {
   );
 }
 
-test('the books, Temporal with its own database, its Web UI, a bank, and our three are there', () => {
+test('the books, Temporal with its own database, its Web UI, a bank, what watches, and our three are there', () => {
   expect(Object.keys(compose.services).sort()).toEqual(
     [
       ...['api', 'worker', 'migrate', 'shard-0', 'shard-0-roles'],
       ...['bank', 'bank-db'],
       ...['temporal', 'temporal-db', 'temporal-schema', 'temporal-namespace', 'temporal-ui'],
+      ...['prometheus', 'grafana'],
     ].sort(),
   );
   expect(text).not.toContain('temporalio/auto-setup');
 });
 
 test.each(services)('%s has an image of one exact version', (_name, { image }) => {
-  expect(image).toMatch(/^[a-z0-9/-]+:\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?$/);
+  expect(image).toMatch(/^[a-z0-9/-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9.-]+)?$/);
 });
 
 test('the tools that make the schema are of the version of the server', () => {
@@ -188,9 +194,9 @@ test('everything that can be put into .env is in .env.example, or in docs/operat
   expect(unknown.map(({ name }) => name)).toEqual([]);
 });
 
-test('nothing but the API and the Web UI can be reached from outside, and those only from this host', () => {
+test('nothing but the API, the Web UI and Grafana can be reached from outside, and those only from this host', () => {
   const published = services.flatMap(([name, { ports = [] }]) => ports.map((port) => ({ name, port })));
-  expect(published.map(({ name }) => name).sort()).toEqual(['api', 'temporal-ui']);
+  expect(published.map(({ name }) => name).sort()).toEqual(['api', 'grafana', 'temporal-ui']);
   for (const { port } of published) expect(port).toMatch(/^127\.0\.0\.1:/);
 });
 
@@ -209,3 +215,33 @@ test('what is mounted is there: files of this repository, and volumes that are d
   const dynamicConfig = compose.services['temporal']!.environment!['DYNAMIC_CONFIG_FILE_PATH']!;
   expect(existsSync(path.join(root, 'deploy/temporal', path.basename(dynamicConfig)))).toBe(true);
 });
+
+test('Prometheus looks for the API and workers where they show what they count, and Grafana asks this Prometheus', () => {
+  const { scrape_configs: jobs } = parse(read('deploy/prometheus/prometheus.yml')) as {
+    scrape_configs: { dns_sd_configs: { names: string[]; type: string; port: number }[] }[];
+  };
+  const scraped = jobs.flatMap(({ dns_sd_configs: found }) => found.map(({ names, port }) => [...names, port]));
+  const api = loadConfig(environmentOf(compose.services['api']!));
+  const worker = loadConfig(environmentOf(compose.services['worker']!));
+  expect(scraped).toEqual([
+    ['api', api.metrics.port],
+    ['worker', worker.worker.healthPort],
+  ]);
+  for (const { metrics } of [api, worker]) expect(metrics.host).toBe('0.0.0.0');
+  const { datasources } = parse(read('deploy/grafana/provisioning/datasources/prometheus.yml')) as {
+    datasources: { url: string; uid: string }[];
+  };
+  expect(datasources).toMatchObject([{ url: 'http://prometheus:9090', uid: 'prometheus' }]);
+  expect(read('deploy/grafana/dashboards/on-call.json')).toContain('"uid": "prometheus"');
+});
+
+test.each(['prometheus', 'grafana'])(
+  '%s can change nothing but its own data, and takes no more than its share',
+  (name) => {
+    const { user, ...service } = compose.services[name]!;
+    expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], mem_limit: '1g' });
+    expect(user).toMatch(/^[1-9]\d*:\d+$/);
+    const writable = service.volumes!.filter((volume) => !volume.endsWith(':ro'));
+    expect(writable.map((volume) => volume.split(':')[0])).toEqual([name]);
+  },
+);
