@@ -73,7 +73,7 @@ if (!hasPrometheus) {
       PATIENT,
     );
     await load.stop();
-    expect(await prometheus.firing()).toEqual([]);
+    await eventually(async () => expect(await prometheus.firing()).toEqual([]), PATIENT);
   });
 
   test('a shard that is killed under load is told of by its number, as no fault of requests, until it is back', async () => {

@@ -74,17 +74,16 @@ export class Prometheus {
 function hurry(home: string, targets: Record<string, string[]>): void {
   const file = path.join(home, 'prometheus.yml');
   const config = parse(readFileSync(file, 'utf8')) as PrometheusConfig;
-  config.global = { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' };
+  config.global = { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' };
   config.scrape_configs = config.scrape_configs.map(({ job_name }) => ({
     job_name,
-    scrape_timeout: '1s',
     static_configs: [{ targets: targets[job_name]! }],
   }));
   writeFileSync(file, stringify(config));
   for (const name of readdirSync(path.join(home, 'rules'))) {
     const rules = path.join(home, 'rules', name);
     const text = readFileSync(rules, 'utf8')
-      .replaceAll(/for: \d+[mh]/g, 'for: 2s')
+      .replaceAll(/for: \d+[mh]/g, 'for: 4s')
       .replaceAll('[5m]', '[20s]');
     writeFileSync(rules, text);
   }
