@@ -21,9 +21,9 @@ export class TestBooks {
     readonly wallets: string[],
   ) {}
 
-  static async create(count: number): Promise<TestBooks> {
+  static async create(count: number, patienceMs?: number): Promise<TestBooks> {
     const database = await cloneDatabase();
-    const shards = openShards({ urls: [database.appUrl], log: silent, poolSize: 2 });
+    const shards = openShards({ urls: [database.appUrl], log: silent, poolSize: 2, ...(patienceMs && { patienceMs }) });
     const owner = new pg.Client({ connectionString: database.ownerUrl, types: valueTypes });
     await owner.connect();
     const shard = shards.shard(0);
