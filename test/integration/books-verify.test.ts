@@ -116,7 +116,8 @@ test.each(TAMPERINGS)(
     } finally {
       const { owner } = books;
       await owner.query(
-        'truncate entries, events, transactions, holds, decisions, blocks, chain_head, virtual_accounts, accounts',
+        'truncate entries, events, transactions, holds, decisions, blocks, chain_head, accounts, ' +
+          'virtual_accounts, snapshots, snapshot_balances',
       );
       const back = ['accounts', ...tables.filter((table) => table !== 'accounts' && table !== 'chain_head')];
       for (const table of back) await owner.query(`insert into ${table} select * from kept_${table}`);
