@@ -1,4 +1,4 @@
-import { reachable } from '../ledger/shards';
+import { atLeisure, reachable } from '../ledger/shards';
 import { writeSnapshot } from '../ledger/snapshots';
 import type { ActivityDeps } from '.';
 
@@ -6,8 +6,7 @@ export function snapshotActivities({ shards }: ActivityDeps) {
   return {
     /** Undefined when there was none to write. */
     async writeSnapshot(shard: number): Promise<{ block: string; isNewest: boolean } | undefined> {
-      const { atLeisure } = await reachable(shards.shard(shard));
-      const written = await atLeisure((db) => writeSnapshot(db));
+      const written = await atLeisure(await reachable(shards.shard(shard)), (db) => writeSnapshot(db));
       return written && { ...written, block: `${written.block}` };
     },
   };

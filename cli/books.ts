@@ -3,7 +3,7 @@ import { createHttpRail } from '../bank/http-rail';
 import { partsOf } from '../contracts/reconciliation';
 import { SYSTEM } from '../ledger/by';
 import { rebuild, repair, type Difference } from '../ledger/rebuild';
-import { openShards, type Shard, type Shards } from '../ledger/shards';
+import { atLeisure, openShards, type Shard, type Shards } from '../ledger/shards';
 import { newestSnapshot, wrongInSnapshot } from '../ledger/snapshots';
 import { giveUpPart, reconcilePart, type ReconciliationDeps } from '../reconciliation';
 import { findingsOf } from '../reconciliation/rows';
@@ -58,7 +58,7 @@ export async function rebuildBooks(
   return withShards(config, async (shards) => {
     let wrong = 0;
     for (const shard of shards.all)
-      wrong += await shard.atLeisure((db) => rebuildShard({ ...shard, db }, options, say));
+      wrong += await atLeisure(shard, (db) => rebuildShard({ ...shard, db }, options, say));
     return wrong === 0;
   });
 }

@@ -76,7 +76,7 @@ program
   .command('worker')
   .summary('run one worker process')
   .description(
-    'Works on workflows and activities; serves /healthz on HOLDFAST_WORKER_HEALTH_PORT. Run as many as you like.\n' +
+    'Works on workflows and activities; serves /healthz and /metrics on HOLDFAST_WORKER_HEALTH_PORT. Run as many as you like.\n' +
       'SIGTERM finishes what is under way, then ends.',
   )
   .addOption(beside())

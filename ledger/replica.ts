@@ -77,7 +77,8 @@ export class Replica {
       const snapshot = db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only');
       return await snapshot.execute(async (trx) => ((await hasExactly(trx, account)) ? await read(trx) : undefined));
     } catch (error) {
-      this.leaveOut(db, error);
+      // One page that took too long, or found all connections busy, says nothing of the server.
+      if (!isHurry(error)) this.leaveOut(db, error);
       return undefined;
     }
   }
@@ -147,6 +148,13 @@ function connect({ url }: ReplicaOptions): Kysely<Database> {
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+const CANCELED = '57014';
+
+function isHurry(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === CANCELED || message === 'timeout exceeded when trying to connect';
 }
 
 /** One that was promoted goes its own way from there, whatever its versions say. */

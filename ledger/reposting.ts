@@ -60,5 +60,5 @@ function debitAgain(draft: Draft, command: Repost, known: TransactionRecord | un
   if (!isHeld) tryTransfer(draft, record, source, { kind: 'transfer', facts, owner: 'repost' });
   const to = houseId(source.id, '@clearing', facts.currency);
   capture(draft, record, source, { kind: 'capture', facts, step: 'capture', holdStep: TRY, to });
-  return outcomeOf(record, known !== undefined);
+  return outcomeOf(record, false);
 }

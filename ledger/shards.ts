@@ -18,8 +18,8 @@ export interface Shard {
   readonly poster: Poster;
   /** For `readHistory`. */
   readonly replica?: Replica;
-  /** For what reads through much of the books: on a connection of its own, which waits for minutes. */
-  atLeisure<T>(work: (db: Kysely<Database>) => Promise<T>): Promise<T>;
+  /** For what reads through much of the books: a connection of its own, which waits for minutes. To be destroyed after use. */
+  openAtLeisure(): Kysely<Database>;
   /** Throws when the database does not answer, or has moved away. */
   check(): Promise<void>;
 }
@@ -122,7 +122,7 @@ export function openShards(options: ShardsOptions): Shards {
         db,
         ...(replica && { replica }),
         poster,
-        atLeisure: (work) => atLeisure(url, work),
+        openAtLeisure: () => openAtLeisure(url),
         check: async () => {
           await sql`select from chain_head`.execute(db);
         },
@@ -133,7 +133,7 @@ export function openShards(options: ShardsOptions): Shards {
 
 const LEISURE_MS = 600_000;
 
-async function atLeisure<T>(url: string, work: (db: Kysely<Database>) => Promise<T>): Promise<T> {
+function openAtLeisure(url: string): Kysely<Database> {
   const pool = new pg.Pool({
     connectionString: url,
     max: 1,
@@ -141,12 +141,18 @@ async function atLeisure<T>(url: string, work: (db: Kysely<Database>) => Promise
     application_name: 'holdfast-at-leisure',
     connectionTimeoutMillis: 3_000,
     statement_timeout: LEISURE_MS,
+    query_timeout: LEISURE_MS + 1_000,
+    pipeline: true,
     keepAlive: true,
   });
   // What breaks is told by the query that meets it.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+}
+
+export async function atLeisure<T>(shard: Shard, work: (db: Kysely<Database>) => Promise<T>): Promise<T> {
+  const db = shard.openAtLeisure();
   try {
     return await work(db);
   } finally {

@@ -270,8 +270,10 @@ class Verifier {
       select t.id, t.refunded, (select coalesce(sum(amount), 0)::bigint from transactions r
           where r.linked_to = t.id and r.type = 'refund' and (r.status = 'completed' or exists (
             select from holds h where h.transaction_id = r.id and h.status = 'held'))) as refunds,
-        t.status <> 'completed' or exists (select from entries e where e.account_id = case when t.incoming
-            then 'ac_' || split_part(t.to_account, '_', 2) || '_@clearing.' || t.currency else t.from_account end
+        t.status <> 'completed' or exists (select from entries e where e.account_id = case
+            when not t.incoming then t.from_account
+            when t.reason = 'in_suspense' then 'ac_' || split_part(t.to_account, '_', 2) || '_@suspense.' || t.currency
+            else t.to_account end
           and e.at = t.completed_at and e.block = t.final_block and e.transaction_id = t.id) as moved,
         t.status = coalesce(e.kind, 'pending') and t.reason is not distinct from e.detail::jsonb ->> 'reason'
           and (t.completed_at is null or (t.final_block = e.block and t.completed_at = e.at)) as told

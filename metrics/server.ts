@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, register } from 'prom-client';
 import type { Logger } from '../ledger/log';
 
@@ -62,5 +63,6 @@ export async function serveMetrics(options: MetricsOptions): Promise<http.Server
   });
   server.listen(options.port, options.host);
   await once(server, 'listening');
+  options.log.info({ port: (server.address() as AddressInfo).port }, 'metrics are served');
   return server;
 }

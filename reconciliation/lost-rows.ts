@@ -1,4 +1,4 @@
-import { sql, type Selectable } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 import type { TransactionId } from '../contracts/ids';
 import type { TransferItem } from '../contracts/transfers';
 import type { Half } from '../ledger/commands';
@@ -6,7 +6,7 @@ import { RECEIVE, TRY } from '../ledger/crossing';
 import type { Position } from '../ledger/cursor';
 import { itemOf } from '../ledger/open-transactions';
 import type { Database } from '../ledger/schema';
-import type { Shard } from '../ledger/shards';
+import { atLeisure, type Shard } from '../ledger/shards';
 import { CROSSES } from './crossing-rows';
 
 /** A half of a transfer that the other half's shard knows to be done. */
@@ -33,45 +33,51 @@ const PAGE = 500;
 export async function lostBy(restored: Shard, others: readonly Shard[], since: Date): Promise<Lost> {
   const lost: Lost = { halves: [], released: [] };
   for (const other of others) {
-    for await (const ended of endedWith(other, restored.number, since)) {
-      const ids = ended.map(({ id }) => id);
-      const [known, held, forbidden] = await Promise.all([
-        standingOf(restored, ids),
-        heldFor(restored, ids),
-        forbiddenOf(restored, ids),
-      ]);
-      for (const row of ended) {
-        const standing = known.get(row.id);
-        if (row.status === 'completed') {
-          const half = row.incoming ? 'debit' : 'credit';
-          // What is held still goes forward by its own workflow.
-          if (standing === 'completed' || held.has(row.id)) continue;
-          lost.halves.push({ half, item: itemOf(row), at: row.completed_at! });
-        } else if (standing === undefined && !forbidden.has(row.id)) {
-          lost.released.push(row.id);
-        }
-      }
-    }
+    await atLeisure(other, async (db) => {
+      for await (const ended of endedWith(db, restored.number, since)) await addLost(lost, restored, ended);
+    });
   }
   lost.halves.sort((one, other) => one.at.getTime() - other.at.getTime());
   return lost;
 }
 
-async function* endedWith({ db }: Shard, shard: number, since: Date): AsyncGenerator<Row[]> {
+async function addLost(lost: Lost, restored: Shard, ended: readonly Row[]): Promise<void> {
+  const ids = ended.map(({ id }) => id);
+  const [known, held, forbidden] = await Promise.all([
+    standingOf(restored, ids),
+    heldFor(restored, ids),
+    forbiddenOf(restored, ids),
+  ]);
+  for (const row of ended) {
+    const standing = known.get(row.id);
+    if (row.status === 'completed') {
+      const half = row.incoming ? 'debit' : 'credit';
+      // What is held still goes forward by its own workflow.
+      if (standing === 'completed' || held.has(row.id)) continue;
+      lost.halves.push({ half, item: itemOf(row), at: row.completed_at! });
+    } else if (standing === undefined && !forbidden.has(row.id)) {
+      lost.released.push(row.id);
+    }
+  }
+}
+
+/** By the events that ended them, which lie by time: so nothing is read from before that moment. */
+async function* endedWith(db: Kysely<Database>, shard: number, since: Date): AsyncGenerator<Row[]> {
   let after: Position = { block: 0n, index: -1 };
   for (;;) {
-    const { rows } = await sql<Row>`
-      select t.* from transactions t
-      where ${CROSSES} and t.completed_at >= ${since} and not (t.incoming and t.status <> 'completed')
+    const { rows } = await sql<Row & { told_block: bigint; told_index: number }>`
+      select t.*, e.block as told_block, e.index as told_index
+      from events e join transactions t on t.id = e.subject_id and t.final_block = e.block and t.status = e.kind
+      where e.at >= ${since} and (e.block, e.index) > (${after.block}::bigint, ${after.index}::integer)
+        and ${CROSSES} and not (t.incoming and t.status <> 'completed')
         and split_part(case when t.incoming then t.from_account else t.to_account end, '_', 2) = ${String(shard)}
         and (t.status = 'completed' or exists (
           select from holds h where h.transaction_id = t.id and h.step = ${TRY} and h.status = 'released'))
-        and (t.created_block, t.created_index) > (${after.block}::bigint, ${after.index}::integer)
-      order by t.created_block, t.created_index limit ${PAGE}`.execute(db);
-    if (rows.length === 0) return;
+      order by e.block, e.index limit ${PAGE}`.execute(db);
+    const last = rows.at(-1);
+    if (last === undefined) return;
     yield rows;
-    const last = rows.at(-1)!;
-    after = { block: last.created_block, index: last.created_index };
+    after = { block: last.told_block, index: last.told_index };
   }
 }
 

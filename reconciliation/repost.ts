@@ -1,5 +1,5 @@
 import type { By } from '../ledger/by';
-import type { Command, Outcome } from '../ledger/commands';
+import type { Command, Outcome, TransactionOutcome } from '../ledger/commands';
 import { RECEIVE } from '../ledger/crossing';
 import { factsOf } from '../ledger/items';
 import type { Shard } from '../ledger/shards';
@@ -35,7 +35,7 @@ export async function repostHalves(restored: Shard, lost: readonly LostHalf[], b
       for (const [index, each] of some.entries()) {
         const outcome = outcomes[index]!;
         if (outcome.kind === 'transaction' && outcome.status === 'completed') {
-          done.push({ subject: each.item.id, done: true, detail: doneDetail(each, outcome.reason) });
+          done.push({ subject: each.item.id, done: true, detail: doneDetail(each, outcome) });
         } else {
           left.push(await leftOf(restored, each, outcome));
           again.push(each);
@@ -73,8 +73,8 @@ export function whatOf({ half, item }: LostHalf): string {
     : `debit of ${amountMinor} ${currency} from ${from}`;
 }
 
-function doneDetail(lost: LostHalf, reason: string | null): string {
-  return `${whatOf(lost)} posted again${reason === null ? '' : `: ${reason}`}`;
+function doneDetail(lost: LostHalf, { replayed, reason }: TransactionOutcome): string {
+  return `${whatOf(lost)} ${replayed ? 'is there by now' : 'posted again'}${reason === null ? '' : `: ${reason}`}`;
 }
 
 async function leftOf(restored: Shard, lost: LostHalf, outcome: Outcome): Promise<Reposted> {

@@ -6,7 +6,7 @@ import type { AnsweredStart, Start, TemporalDoor } from './temporal-door';
 /** Temporal refuses payloads past 2 MB; this leaves room for what wraps them. */
 export const MAX_GROUP_BYTES = 1_000_000;
 /** A start that takes this long is waited for no more. */
-const OVERTAKE_AFTER_MS = 50;
+const START_OVERTAKEN_AFTER_MS = 50;
 
 /** Where a lane's transfers go, and what came of the workflow's start. */
 export interface Departure extends PlaceInGroup {
@@ -76,7 +76,7 @@ export class Departures {
       this.underWay -= 1;
       if (this.underWay === 0) this.leave();
     };
-    const timer = setTimeout(over, OVERTAKE_AFTER_MS);
+    const timer = setTimeout(over, START_OVERTAKEN_AFTER_MS);
     void group.start.finally(over);
     group.leave();
   }

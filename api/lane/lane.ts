@@ -19,8 +19,8 @@ type Group = Ticket[];
 const bytesOf = (group: Group) => group.reduce((total, ticket) => total + ticket.bytes, 0);
 
 /**
- * Turns the transfer requests from one shard to another, or within one, into few durable workflows. A request that finds the lane free leaves at
- * once; those that come while others are in flight wait and go together. What a client is told is always true: an
+ * Turns the transfer requests from one shard to another, or within one, into few durable workflows. A request that finds the lane free leaves
+ * with the next start; those that come while others are in flight wait and go together. What a client is told is always true: an
  * outcome is Postgres's; pending is a row in Postgres; and a refusal says whether anything was sent.
  */
 export class Lane {
@@ -149,7 +149,10 @@ export class Lane {
     const start = await this.started(departure, group);
     if (start.kind === 'refused') {
       this.options.log.error({ err: start.error, workflowId }, 'Temporal refused to start a group');
-      for (const ticket of group) this.refuse(ticket, new LaneRefusal('not_started', { cause: start.error }));
+      // A late one may be in Postgres by now, and then it goes on: whoever writes it down answers.
+      for (const ticket of group.filter(({ isLate }) => !isLate)) {
+        this.refuse(ticket, new LaneRefusal('not_started', { cause: start.error }));
+      }
       this.forget(group);
       return;
     }

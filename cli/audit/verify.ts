@@ -1,5 +1,5 @@
-import { isPassing } from '../../ledger/postgres';
-import type { Shard } from '../../ledger/shards';
+import { isPassing, isUnreachable } from '../../ledger/postgres';
+import { atLeisure, type Shard } from '../../ledger/shards';
 import { verifySlices, type Finding, type VerifyPlace } from '../../ledger/verify';
 import { entryOf, type CheckpointEntry } from './checkpoint';
 
@@ -34,16 +34,20 @@ async function verifyOne(shard: Shard, options: AuditOptions): Promise<ShardRepo
   const known = options.checkpoint.find((each) => each.shard === number);
   const report: ShardReport = { shard: number, blocks: 0, entries: 0, findings: [], proven: known };
   try {
-    await prove(shard, report, options);
+    await atLeisure(shard, (db) => prove({ db, number }, report, options));
   } catch (error) {
     if (!isPassing(error)) throw error;
-    report.error = (error as Error).message;
+    report.error = isUnreachable(error) ? `Shard ${number} is not reachable` : (error as Error).message;
   }
   if (report.findings.length > 0) report.proven = known;
   return report;
 }
 
-async function prove({ db, number }: Shard, report: ShardReport, { full, onSlice }: AuditOptions): Promise<void> {
+async function prove(
+  { db, number }: Pick<Shard, 'db' | 'number'>,
+  report: ShardReport,
+  { full, onSlice }: AuditOptions,
+): Promise<void> {
   const { proven: known } = report;
   const broken = known && (await breachOf(db, known));
   if (broken) report.findings.push(broken.finding);
