@@ -132,6 +132,7 @@ test('the recipient gives it back across, in parts, and never more than there wa
 test('with the target’s shard away only transfers to it wait; they complete by themselves when it is back', async () => {
   await send(alice, bob, '1.00'); // so that the names are known
   holdfast.lane.deadlineMs = 2_500;
+  holdfast.transfers.groupMaxAgeMs = 60_000; // on a slow machine, too, the group is still at it when the shard is back
   far.goAway();
   const first = await send(alice, bob, '5.00', 'away');
   expect(first).toMatchObject({ status: 202, body: { status: 'pending' } });
@@ -149,6 +150,7 @@ test('with the target’s shard away only transfers to it wait; they complete by
 test('a transfer that waits for the target’s shard can be cancelled, which holds once that shard has forbidden it', async () => {
   await send(alice, bob, '1.00');
   holdfast.lane.deadlineMs = 1_500;
+  holdfast.transfers.groupMaxAgeMs = 4_000;
   far.goAway();
   const { body } = await send(alice, bob, '5.00', 'given-up');
   const handle = holdfast.workflowOf(body.id);
