@@ -11,7 +11,7 @@ import { readFacts } from '../worker/read-facts';
 import { serveMetrics } from '../metrics/server';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
-import { ensureTemporal, keepEnsuring } from '../worker/ensure';
+import { ensurePatiently, keepEnsuring } from '../worker/ensure';
 import {
   monthsSchedule,
   notifySchedule,
@@ -52,7 +52,7 @@ export async function runWorker(config: Config): Promise<void> {
     monthsSchedule({ shards: shards.count }),
     snapshotsSchedule(config.snapshotEveryMs, { shards: shards.count }),
   ];
-  await ensureTemporal(temporal, schedules);
+  await ensurePatiently(temporal, schedules, log);
   const stopEnsuring = keepEnsuring(temporal, schedules, log);
 
   const workers = await Promise.all([

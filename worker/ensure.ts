@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 import { searchAttributes, TASK_QUEUE } from '../contracts/transfers';
 import type { Logger } from '../ledger/log';
@@ -8,6 +9,8 @@ import type { Temporal } from './temporal';
 const KEYWORD = 2;
 const AGAIN_AFTER_MS = 60_000;
 const CALL_DEADLINE_MS = 5_000;
+const PATIENCE_MS = 60_000;
+const PAUSE_MS = 1_000;
 
 /**
  * What Holdfast needs to find in Temporal besides its workflows. Made when a worker starts, and looked after now and
@@ -18,6 +21,18 @@ export async function ensureTemporal(temporal: Temporal, schedules: Recurring[])
     await ensureSearchAttributes(temporal);
     await Promise.all(schedules.map((each) => ensureSchedule(temporal, each)));
   });
+}
+
+/** A Temporal that has only just started answers late, and some calls not at all: a worker that starts beside it waits. */
+export async function ensurePatiently(temporal: Temporal, schedules: Recurring[], log: Logger): Promise<void> {
+  for (const giveUpAt = Date.now() + PATIENCE_MS; ; await sleep(PAUSE_MS)) {
+    try {
+      return await ensureTemporal(temporal, schedules);
+    } catch (err) {
+      if (Date.now() > giveUpAt) throw err;
+      log.warn({ err }, 'Temporal is not ready for a worker yet');
+    }
+  }
 }
 
 async function ensureSearchAttributes({ connection, namespace }: Temporal): Promise<void> {

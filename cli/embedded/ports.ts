@@ -1,18 +1,18 @@
+import { randomInt } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
 import { UserError } from '../user-error';
 import { commandLine } from './processes';
 
+/** Below those that systems give to outgoing connections: one of those would hold a port of ours while a server restarts. */
+const PICKED_FROM = { first: 15_000, last: 32_000 };
+
 /** A port nobody listens on now. Another program may take it before we do; the caller's start then fails and says so. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const port = randomInt(PICKED_FROM.first, PICKED_FROM.last + 1);
+    if (await isPortFree(port, host)) return port;
+  }
 }
 
 export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {

@@ -43,8 +43,10 @@ class Instance {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.process = child;
+    let ended = false;
+    child.once('close', () => (ended = true));
     await until('the banner', () => {
-      if (child.exitCode !== null) throw new Error(`up ended with ${child.exitCode}:\n${this.output}`);
+      if (ended) throw new Error(`up ended with ${child.exitCode}:\n${this.output}`);
       return this.output.includes('Ctrl-C stops it');
     });
   }
