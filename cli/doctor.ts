@@ -5,10 +5,11 @@ import { CONFIG_VARIABLES, loadConfig, type Config } from './config';
 import { dataFolder } from './embedded/data-folder';
 import { lockHolder } from './embedded/lock';
 import { isPortFree, portOwner } from './embedded/ports';
-import { missingSearchAttributes } from './embedded/temporal-client';
+import { missingSearchAttributes, serverVersion } from './embedded/temporal-client';
 import { findReadyTemporal } from './embedded/temporal-cli';
 import { localEnv } from './local-env';
 import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-settings';
+import { newerInWords } from './migrate';
 import { placeOf } from './place';
 import { requireShard } from './preflight';
 import { probeBank, probePostgres, probeTemporal } from './probes';
@@ -17,6 +18,7 @@ import { readState } from './state';
 import { slowestStatements } from './slow-statements';
 import { MOVE_VARIABLES } from './shards/settings';
 import { ConfigError, type Env } from './settings';
+import { isTooOld, OLDEST_TEMPORAL_SERVER } from './temporal-version';
 import { UserError } from './user-error';
 
 const log = { info() {}, warn() {}, error() {} };
@@ -92,9 +94,12 @@ async function oneShard(of: OneShard): Promise<Finding[]> {
   const what = `Postgres of shard ${shard} at ${placeOf(url)}`;
   if (!health.healthy) return [bad(`${what}: ${health.reason}`, 'Start it, or correct HOLDFAST_DATABASE_URLS.')];
   try {
-    await requireShard(of);
+    const newer = await requireShard(of);
+    const migrations = good(
+      newer.length > 0 ? `Shard ${shard} ${newerInWords(newer)}` : `Migrations of shard ${shard}`,
+    );
     const replica = of.replica ? [await replicaOf({ ...of, replica: of.replica })] : [];
-    return [good(what), good(`Migrations of shard ${shard}`), await monthsOf(url, shard), ...replica];
+    return [good(what), migrations, await monthsOf(url, shard), ...replica];
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return [good(what), bad(error.message, error.whatToDo ?? '')];
@@ -130,11 +135,23 @@ async function temporal(config: Config): Promise<Finding[]> {
       bad(`${what}: no answer`, 'Start it, make the namespace, or correct TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE.'),
     ];
   }
-  const missing = await missingSearchAttributes(config.temporal);
-  if (missing.length === 0) return [good(what), good('Search attributes')];
+  const [version, missing] = await Promise.all([
+    serverVersion(config.temporal),
+    missingSearchAttributes(config.temporal),
+  ]);
+  const found = [good(what), versionOf(version)];
+  if (missing.length === 0) return [...found, good('Search attributes')];
   const commands = missing.map((name) => `temporal operator search-attribute create --name ${name} --type Keyword`);
   const whatToDo = `Start a worker, which makes them; or do it yourself:\n${commands.join('\n')}`;
-  return [good(what), bad(`Search attributes are missing: ${missing.join(', ')}`, whatToDo)];
+  return [...found, bad(`Search attributes are missing: ${missing.join(', ')}`, whatToDo)];
+}
+
+function versionOf(version: string): Finding {
+  if (!isTooOld(version)) return good(`Temporal server ${version || 'that does not say its version'}`);
+  return bad(
+    `Temporal server ${version} is older than ${OLDEST_TEMPORAL_SERVER}, the oldest that Holdfast was tested with`,
+    'Upgrade it, by one minor version after the other.',
+  );
 }
 
 async function bank(config: Config): Promise<Finding> {

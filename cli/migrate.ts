@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { LATEST_MIGRATION, migrateShard, MIGRATIONS, pendingMigrations } from '../migrations';
+import { tooNewFor } from '../migrations/compatibility';
 import type { Config } from './config';
 import { recordSetup } from './record-setup';
 import { identityAt, refuseWrongDatabase } from './shards/identity';
@@ -10,6 +11,8 @@ export interface Schema {
   pending: string[];
   /** Applied there by a later version of Holdfast. */
   unknown: string[];
+  /** Those of them that this code can't run with. */
+  tooNew: string[];
 }
 
 export async function schemaOf(url: string): Promise<Schema> {
@@ -18,13 +21,26 @@ export async function schemaOf(url: string): Promise<Schema> {
   await client.connect();
   try {
     const { rows: tables } = await client.query(`select from pg_class where relname = 'kysely_migration'`);
-    if (tables.length === 0) return { pending, unknown: [] };
+    if (tables.length === 0) return { pending, unknown: [], tooNew: [] };
     const later = 'select name from kysely_migration where name > $1 order by name';
     const { rows } = await client.query<{ name: string }>(later, [LATEST_MIGRATION]);
-    return { pending, unknown: rows.map(({ name }) => name) };
+    const unknown = rows.map(({ name }) => name);
+    return { pending, unknown, tooNew: tooNewFor(LATEST_MIGRATION, unknown) };
   } finally {
     await client.end();
   }
+}
+
+export const newerInWords = (newer: string[]) =>
+  `is newer than this Holdfast, which still runs on it: ${newer.join(', ')}`;
+
+export function refuseTooNew(shard: number, { tooNew }: Schema): void {
+  if (tooNew.length === 0) return;
+  throw new UserError(
+    `The database of shard ${shard} is too new for this Holdfast: it has ${tooNew.join(', ')}, and this Holdfast ends at` +
+      ` ${LATEST_MIGRATION}.`,
+    'Run the version of Holdfast that made these changes, or one that its migrations name as the oldest.',
+  );
 }
 
 /** Brings every shard's database up to date, as its owner. Safe to run again, and from two places at once. */
@@ -37,13 +53,8 @@ export async function migrate(config: Pick<Config, 'shards'>, say: (line: string
         'Set HOLDFAST_OWNER_DATABASE_URLS: the same databases as HOLDFAST_DATABASE_URLS, in the same order.',
       );
     }
-    const { unknown } = await schemaOf(ownerUrl);
-    if (unknown.length > 0) {
-      throw new UserError(
-        `The database of shard ${shard} was migrated by a later Holdfast (${unknown.join(', ')}).`,
-        'Run that version, or a later one.',
-      );
-    }
+    const schema = await schemaOf(ownerUrl);
+    refuseTooNew(shard, schema);
     const found = await identityAt(ownerUrl);
     refuseWrongDatabase({ shard, shardCount: shards.length, url }, found);
     if (found?.state === 'fenced') {
@@ -51,6 +62,10 @@ export async function migrate(config: Pick<Config, 'shards'>, say: (line: string
         `Shard ${shard} is being moved.`,
         'Migrate it once it has moved, or once `holdfast shards move --abort` has taken that back.',
       );
+    }
+    if (schema.unknown.length > 0 && schema.pending.length === 0) {
+      say(`Shard ${shard} ${newerInWords(schema.unknown)}`);
+      continue;
     }
     const appRole = decodeURIComponent(new URL(url).username);
     const { applied } = await migrateShard({ ownerUrl, appRole, shard, shardCount: shards.length });

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LATEST_MIGRATION } from '../migrations';
 import { loadBankSettings } from './bank-settings';
 import { loadConfig, type Config } from './config';
 import { newSecrets } from './embedded/secrets';
 import { withFacts } from './local-env';
 import { embeddedServers, loadLocalSettings, type LocalSettings } from './local-settings';
-import { schemaOf, type Schema } from './migrate';
+import { newerInWords, refuseTooNew, schemaOf, type Schema } from './migrate';
 import { placeOf } from './place';
 import { probePostgres, probeTemporal, type Health } from './probes';
 import { identityAt, refuseWrongDatabase } from './shards/identity';
@@ -60,7 +59,10 @@ async function requireBooks(config: Config): Promise<void> {
   );
   for (const { shard, url, health } of found) {
     if (!health.healthy) console.error(`Shard ${shard} can't be reached at ${placeOf(url)}: ${health.reason}`);
-    else await requireShard({ shard, shardCount: config.shards.length, url });
+    else {
+      const newer = await requireShard({ shard, shardCount: config.shards.length, url });
+      if (newer.length > 0) console.error(`Shard ${shard} ${newerInWords(newer)}`);
+    }
   }
   if (found.every(({ health }) => !health.healthy)) {
     throw new UserError(
@@ -82,26 +84,21 @@ async function requireReplicaOf(
   console.error(`The replica of shard ${shard} at ${placeOf(replica.url)} ${replicaInWords(health)}: not used for now`);
 }
 
-/** That this is the shard's database, in use, and of this version. */
-export async function requireShard(of: { shard: number; shardCount: number; url: string }): Promise<void> {
-  refuseWrongSchema(of.shard, await schemaOf(of.url));
+/** That this is the shard's database, in use, and one this code can run on. Answers the migrations it has beyond that. */
+export async function requireShard(of: { shard: number; shardCount: number; url: string }): Promise<string[]> {
+  const schema = await schemaOf(of.url);
+  refuseOlder(of.shard, schema);
+  refuseTooNew(of.shard, schema);
   refuseWrongDatabase(of, await identityAt(of.url));
+  return schema.unknown;
 }
 
-function refuseWrongSchema(shard: number, schema: Schema): void {
-  if (schema.pending.length > 0) {
-    throw new UserError(
-      `The database of shard ${shard} is older than this Holdfast: it lacks ${schema.pending.join(', ')}.`,
-      'Run `npx holdfast migrate` (it needs HOLDFAST_OWNER_DATABASE_URLS).',
-    );
-  }
-  if (schema.unknown.length > 0) {
-    throw new UserError(
-      `The database of shard ${shard} is newer than this Holdfast: it has ${schema.unknown.join(', ')}, and this` +
-        ` Holdfast ends at ${LATEST_MIGRATION}.`,
-      'Run the version of Holdfast that made these changes, or a later one.',
-    );
-  }
+function refuseOlder(shard: number, { pending }: Schema): void {
+  if (pending.length === 0) return;
+  throw new UserError(
+    `The database of shard ${shard} is older than this Holdfast: it lacks ${pending.join(', ')}.`,
+    'Run `npx holdfast migrate` (it needs HOLDFAST_OWNER_DATABASE_URLS).',
+  );
 }
 
 /** Servers that start at the same moment, as in a compose file, get a little time. */

@@ -24,6 +24,11 @@ export async function answers(server: Server): Promise<boolean> {
   }
 }
 
+/** What the server calls itself. */
+export async function serverVersion(server: Server): Promise<string> {
+  return (await ask(server, (each) => each.workflowService.getSystemInfo({}))).serverVersion ?? '';
+}
+
 export async function missingSearchAttributes(server: Server): Promise<string[]> {
   const { namespace } = server;
   const known = await ask(server, (each) => each.operatorService.listSearchAttributes({ namespace }));

@@ -165,6 +165,7 @@ test('only its owner can read the secrets', () => {
 test('doctor finds nothing wrong with a healthy instance', async () => {
   const { code, output } = await instance.run('doctor');
   expect(output).not.toContain('PROBLEM');
+  expect(output).toMatch(/Temporal server \d+\.\d+\.\d+/);
   expect(output).toMatch(/SQL of the API that takes longest: .+ ms on average of \d+/);
   expect(code).toBe(0);
 });
@@ -249,13 +250,22 @@ test('a port in use is named, with the variable that changes it, and who has it 
   }
 });
 
-test('a database of a later or an earlier version is refused, with what to do', async () => {
+test('a database that is too new or too old is refused, with what to do; one that is newer, and fit for us, is not', async () => {
   const owner = await instance.owner();
   try {
     await owner.query(`insert into kysely_migration values ('9999-later', 'now')`);
+    const [migrated, looked] = await Promise.all(['migrate', 'doctor'].map((command) => instance.run(command)));
+    expect([migrated!.code, migrated!.output]).toEqual([0, expect.stringContaining('still runs on it: 9999-later')]);
+    expect([looked!.code, looked!.output]).toEqual([0, expect.stringContaining('still runs on it: 9999-later')]);
+
+    await owner.query(`update kysely_migration set name = '9999-later-since-9998' where name = '9999-later'`);
     const newer = await Promise.all(['api', 'worker', 'migrate'].map((command) => instance.run(command)));
-    for (const { code, output } of newer) expect([code, output]).toEqual([1, expect.stringContaining('9999-later')]);
-    await owner.query(`delete from kysely_migration where name = '9999-later'`);
+    for (const { code, output } of newer)
+      expect([code, output]).toEqual([
+        1,
+        expect.stringContaining('too new for this Holdfast: it has 9999-later-since'),
+      ]);
+    await owner.query(`delete from kysely_migration where name like '9999%'`);
 
     await owner.query(`update kysely_migration set name = 'x' || name`);
     const { code, output } = await instance.run('worker');
