@@ -24,6 +24,13 @@ import { onStopSignal } from './stop-signal';
 import { workflowUrls } from './workflow-urls';
 
 const READY_DEADLINE_MS = 2_000;
+/** Who connects and says nothing, or hardly anything, is cut off; a proxy in front keeps its idle connections longer. */
+const CONNECTIONS = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: 65_000,
+};
 
 /** One API process: HTTP, the lanes, and the workers that run what it starts. */
 export async function runApi(config: Config): Promise<void> {
@@ -77,7 +84,7 @@ export async function runApi(config: Config): Promise<void> {
     slowRequestMs,
   });
   const metrics = await serveMetrics({ ...config.metrics, sdkAddress, log });
-  const server = http.createServer({ keepAliveTimeout: 65_000 }, app);
+  const server = http.createServer({ ...CONNECTIONS }, app);
   server.listen(config.http.port, config.http.host);
   await once(server, 'listening');
   log.info({ port: config.http.port }, 'listening');
