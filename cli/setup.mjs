@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { prepare, root } from './setup/prepare.mjs';
-import { runFaultTests, runSoak, runTests, takeScreenshots } from './setup/checks.mjs';
+import { runFaultTests, runJest, runSoak, runTests, takeScreenshots } from './setup/checks.mjs';
 import { exitLike, runNode } from './setup/run.mjs';
 
 const [command, ...args] = process.argv.slice(2);
@@ -16,6 +16,8 @@ const commands = {
   test: async () => process.exit(await runTests(args)),
   soak: async () => process.exit(await runSoak(args)),
   'test:faults': async () => process.exit(await runFaultTests(args)),
+  'test:production': async () => process.exit(await runJest('production', args)),
+  'test:e2e': async () => process.exit(await runJest('e2e', args)),
   screenshots: async () => process.exit(await takeScreenshots(args)),
   reset: () => become('dist/cli/main.js', 'reset', ...args),
   bench: () => {

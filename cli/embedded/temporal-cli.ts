@@ -17,8 +17,12 @@ const PROGRESS_EVERY_MS = 15_000;
 const programName = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
 function cacheFolder(env: NodeJS.ProcessEnv): string {
-  const base = env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
-  return path.join(base, 'holdfast', `temporal-cli-${TEMPORAL_CLI_VERSION.slice(1)}`);
+  return cached(`temporal-cli-${TEMPORAL_CLI_VERSION.slice(1)}`, env);
+}
+
+/** Where the user keeps what is made once, under a name that has its version. */
+export function cached(name: string, env: NodeJS.ProcessEnv = process.env): string {
+  return path.join(env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'), 'holdfast', name);
 }
 
 /** The `temporal` program: on PATH, in the user's cache, downloaded, or built from source, in this order. */
@@ -26,7 +30,7 @@ export async function findTemporal(say: Say = () => {}, env: NodeJS.ProcessEnv =
   const ready = findReadyTemporal(env);
   if (ready !== undefined) return ready;
 
-  const cached = path.join(cacheFolder(env), programName);
+  const program = path.join(cacheFolder(env), programName);
   const tried: string[] = [];
   for (const get of [download, build]) {
     mkdirSync(cacheFolder(env), { recursive: true });
@@ -34,8 +38,8 @@ export async function findTemporal(say: Say = () => {}, env: NodeJS.ProcessEnv =
     try {
       const made = await get(work, say, env);
       // Renamed when whole: whoever looks in the cache, also a second builder, sees all of it or nothing.
-      renameSync(made, cached);
-      return cached;
+      renameSync(made, program);
+      return program;
     } catch (error) {
       tried.push(error instanceof Error ? error.message : String(error));
     } finally {
@@ -48,7 +52,7 @@ export async function findTemporal(say: Say = () => {}, env: NodeJS.ProcessEnv =
       'Any one of these will do:',
       '- point TEMPORAL_ADDRESS at a Temporal server that runs already;',
       `- install the Temporal CLI (${TEMPORAL_CLI_VERSION} or later) so that \`temporal\` is on PATH;`,
-      `- put it at ${cached};`,
+      `- put it at ${program};`,
       '- install Go 1.25 or later, and Holdfast builds it (about six minutes, once).',
     ].join('\n'),
   );
@@ -102,7 +106,7 @@ async function download(work: string, say: Say): Promise<string> {
 
 /** Works where only package registries are reachable: Go's module proxy has the CLI's source. */
 async function build(work: string, say: Say, env: NodeJS.ProcessEnv): Promise<string> {
-  const go = findOnPath(process.platform === 'win32' ? 'go.exe' : 'go', env) ?? commonGo();
+  const go = findGo(env);
   if (go === undefined) throw new Error('Go, to build it from source, is not installed');
   say(
     `Building the Temporal CLI ${TEMPORAL_CLI_VERSION} from source with Go: no ready-made one can be reached from here.`,
@@ -132,6 +136,10 @@ async function build(work: string, say: Say, env: NodeJS.ProcessEnv): Promise<st
   } finally {
     clearInterval(progress);
   }
+}
+
+export function findGo(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return findOnPath(process.platform === 'win32' ? 'go.exe' : 'go', env) ?? commonGo();
 }
 
 function commonGo(): string | undefined {

@@ -28,6 +28,11 @@ export async function runFaultTests(args) {
   return report('faults', await jest(['--config', 'jest.faults.config.js', '--runInBand', ...args]));
 }
 
+/** Suites that need more than this machine has by itself, each with a configuration of its own. */
+export async function runJest(name, args) {
+  return report(name, await jest(['--config', `jest.${name}.config.js`, '--runInBand', ...args]));
+}
+
 /** Pictures of the real Web UI for the docs; without a Chromium it says so, and takes none. */
 export async function takeScreenshots(args) {
   return report('screenshots', await jest(['--config', 'jest.screenshots.config.js', ...args]));

@@ -28,6 +28,7 @@ export class StackProcess {
     readonly url: string,
     readonly logFile: string,
     private readonly env: NodeJS.ProcessEnv,
+    private readonly release = packageRoot(),
   ) {}
 
   get pid(): number {
@@ -78,7 +79,7 @@ export class StackProcess {
   }
 
   private spawn(): void {
-    const main = path.join(packageRoot(), 'dist/cli/main.js');
+    const main = path.join(this.release, 'dist/cli/main.js');
     const log = openSync(this.logFile, 'a');
     const child = spawn(process.execPath, [main, this.command], { env: this.env, stdio: ['ignore', log, log] });
     closeSync(log);

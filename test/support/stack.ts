@@ -15,6 +15,7 @@ import { findTemporal } from '../../cli/embedded/temporal-cli';
 import { answers } from '../../cli/embedded/temporal-client';
 import { createBankControl, type BankControl } from '../../bank/simulator/control';
 import { migrateShard } from '../../migrations';
+import { holdfast, type Said } from './command';
 import { PostgresServer, signalQuietly } from './postgres-server';
 import { StackProcess, type StackCommand } from './stack-process';
 
@@ -50,7 +51,13 @@ export interface StackOptions {
   bank?: { settleAfterMs: number };
   /** More for all of our processes to be told. */
   env?: Record<string, string>;
+  /** The folder of the build that runs, whose own command makes the tables. Without it, this one's. */
+  release?: string;
+  /** Another Temporal than the dev server. */
+  temporal?: StartTemporal;
 }
+
+export type StartTemporal = (where: { folder: string; port: number }) => Promise<RunningTemporal>;
 
 /** Postgres, Temporal, and any number of our processes, on free ports with a data folder of their own. */
 export class Stack {
@@ -64,15 +71,15 @@ export class Stack {
     readonly folder: string,
     readonly shards: number,
     readonly servers: PostgresServer[],
-    private readonly env: Record<string, string>,
+    private readonly options: Pick<StackOptions, 'env' | 'release' | 'temporal'>,
   ) {}
 
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const { apis = 1, workers = 1, shards = 2, servers = 1, bank, env = {} } = options;
+    const { apis = 1, workers = 1, shards = 2, servers = 1, bank } = options;
     const folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-stack-'));
     chmodSync(folder, 0o711); // as root, Postgres runs as a user who has to get in
     const named = Array.from({ length: servers }, (_, n) => new PostgresServer(folder, `postgres-${n}`));
-    const stack = new Stack(folder, shards, named, env);
+    const stack = new Stack(folder, shards, named, options);
     try {
       await Promise.all([stack.startPostgres(), stack.startTemporal()]);
       await stack.prepareBooks();
@@ -114,12 +121,17 @@ export class Stack {
     return this.eachShard((shard) => this.serverOf(shard).ownerUrl(databaseOf(shard)));
   }
 
-  addApi(env: Record<string, string> = {}): Promise<StackProcess> {
-    return this.add('api', 'PORT', env);
+  addApi(env: Record<string, string> = {}, release = this.options.release): Promise<StackProcess> {
+    return this.add('api', 'PORT', env, { release });
   }
 
-  addWorker(env: Record<string, string> = {}): Promise<StackProcess> {
-    return this.add('worker', 'HOLDFAST_WORKER_HEALTH_PORT', env);
+  addWorker(env: Record<string, string> = {}, release = this.options.release): Promise<StackProcess> {
+    return this.add('worker', 'HOLDFAST_WORKER_HEALTH_PORT', env, { release });
+  }
+
+  /** A command as people run it beside these processes, as the owner of the tables. */
+  run(args: string[], release = this.options.release): Promise<Said> {
+    return holdfast(args, { ...this.environment(), HOLDFAST_OWNER_DATABASE_URLS: this.ownerUrls.join(',') }, release);
   }
 
   /** It tells the first API what happens. */
@@ -131,35 +143,36 @@ export class Stack {
       HOLDFAST_BANK_SETTLE_AFTER_MS: String(settleAfterMs),
       HOLDFAST_BANK_WEBHOOK_URL: `${this.apis[0]!.url}/v1/bank/webhooks`,
     };
-    await this.add('bank', 'HOLDFAST_BANK_PORT', env, this.ports.bank);
+    await this.add('bank', 'HOLDFAST_BANK_PORT', env, { port: this.ports.bank, release: this.options.release });
   }
 
   private async add(
     command: StackCommand,
     portName: string,
     more: Record<string, string>,
-    givenPort?: number,
+    { port: given, release }: { port?: number; release?: string },
   ): Promise<StackProcess> {
-    const port = givenPort ?? (await freePort());
+    const port = given ?? (await freePort());
     const inherited = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST_|TEMPORAL_|PORT$|HOST$)/.test(name));
     const log = path.join(this.folder, `${command}-${randomBytes(3).toString('hex')}.log`);
-    const env = {
-      ...Object.fromEntries(inherited),
+    const env = { ...Object.fromEntries(inherited), ...this.environment(), [portName]: String(port), ...more };
+    const added = new StackProcess(command, `http://127.0.0.1:${port}`, log, env, release);
+    this.processes.push(added);
+    await added.start();
+    return added;
+  }
+
+  private environment(): Record<string, string> {
+    return {
       ...SECRETS,
       ...PATIENCE,
-      ...this.env,
+      ...this.options.env,
       HOLDFAST_BANK_URL: `http://127.0.0.1:${this.ports.bank}`,
       HOLDFAST_DATA_DIR: path.join(this.folder, 'none'),
       HOLDFAST_ENV_FILE: os.devNull,
       HOLDFAST_DATABASE_URLS: this.appUrls.join(','),
       TEMPORAL_ADDRESS: this.temporal.address,
-      [portName]: String(port),
-      ...more,
     };
-    const added = new StackProcess(command, `http://127.0.0.1:${port}`, log, env);
-    this.processes.push(added);
-    await added.start();
-    return added;
   }
 
   async startPostgres(): Promise<void> {
@@ -171,9 +184,11 @@ export class Stack {
   }
 
   async startTemporal(): Promise<void> {
-    this.ports.temporal ||= await freePort();
-    const logFile = path.join(this.folder, 'temporal.log');
-    this.temporal = await startTemporal({ dbFile: this.temporalFile, port: this.ports.temporal, logFile });
+    const port = (this.ports.temporal ||= await freePort());
+    const { folder } = this;
+    const devServer: StartTemporal = () =>
+      startTemporal({ dbFile: this.temporalFile, port, logFile: path.join(folder, 'temporal.log') });
+    this.temporal = await (this.options.temporal ?? devServer)({ folder, port });
   }
 
   /** A Temporal that knows nothing of Holdfast: no search attributes, which `startTemporal` would have registered. */
@@ -227,9 +242,16 @@ export class Stack {
     await Promise.all(this.servers.map((server) => server.prepare()));
     const prepare = async (shard: number) => {
       await ensureDatabase(this.serverOf(shard).adminUrl('postgres'), databaseOf(shard));
+      if (this.options.release !== undefined) return;
       await migrateShard({ ownerUrl: ownerUrls[shard]!, appRole: APP_ROLE, shard, shardCount });
     };
     await Promise.all(this.eachShard(prepare));
+    if (this.options.release !== undefined) await this.migrate();
+  }
+
+  async migrate(release = this.options.release): Promise<void> {
+    const { code, out, err } = await this.run(['migrate'], release);
+    if (code !== 0) throw new Error(`The migrations failed: ${out}${err}`);
   }
 
   private serverOf(shard: number): PostgresServer {
