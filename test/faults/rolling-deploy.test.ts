@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { packageRoot } from '../../cli/embedded/package-root';
+import { askCarefully, verifiedBankAccount } from '../support/careful-client';
+import { checkPayments } from '../support/final-checks';
+import { Load, makeWishes } from '../support/load';
+import { makePeople, makeStaff, type Person } from '../support/people';
+import { buildOf, releaseBefore } from '../support/release';
+import { report } from '../support/report';
+import { Stack, until } from '../support/stack';
+import { countOf, withBooks } from '../support/stack-books';
+
+const COUNT = 1_500;
+const HERE = packageRoot();
+const APPROVAL = { HOLDFAST_APPROVAL_FROM: 'SGD:50.00' };
+const WAITING = `transactions where status = 'awaiting_approval'`;
+/** Something came in while the task ran, so it is done again: nobody's mistake. */
+const UNHANDLED_COMMAND = 1;
+
+const before = releaseBefore();
+
+/** What a worker could not make of a workflow, of all the workflows there are. */
+async function stumbles(client: Client): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { workflowId, runId } of client.workflow.list()) {
+    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const { workflowTaskFailedEventAttributes: failed } of events ?? []) {
+      if (!failed || Number(failed.cause) === UNHANDLED_COMMAND) continue;
+      found.push(`${workflowId}: ${failed.cause} ${failed.failure?.message}`);
+    }
+  }
+  return found;
+}
+
+if (before === undefined) {
+  test.todo('a release beside the one before it: without the history of the repository there is none before it');
+} else {
+  describe(`a release beside the one before it, of commit ${before.slice(0, 10)}`, () => {
+    let stack: Stack;
+    let people: Person[];
+    let staff: [string, string];
+    let bankAccounts: string[];
+    const asked: string[] = [];
+
+    beforeAll(async () => {
+      stack = await Stack.start({ bank: { settleAfterMs: 1_500 }, env: APPROVAL, release: buildOf(before) });
+      people = await makePeople(stack, 30, 500_00n);
+      staff = await makeStaff(stack);
+      bankAccounts = await Promise.all(people.map(({ token }) => verifiedBankAccount([stack.apis[0]!.url], token)));
+    });
+    afterAll(() => stack?.stop());
+
+    /** Of everybody: what settles in a while, and what waits for an approval. */
+    async function askForPayments(url: string): Promise<void> {
+      const ask = async ({ token, wallet }: Person, index: number) => {
+        const kind = index % 3 === 0 ? 'deposits' : 'withdrawals';
+        const body = { wallet, amount: index % 3 === 1 ? '60.00' : '5.00', bankAccount: bankAccounts[index]! };
+        const headers = { 'idempotency-key': randomUUID() };
+        const answer = await askCarefully([url], `/v1/${kind}`, { method: 'POST', token, headers, body });
+        expect(answer).toMatchObject({ status: 202 });
+        asked.push(answer.body.id as string);
+      };
+      await Promise.all(people.map(ask));
+    }
+
+    const waitingForApproval = () =>
+      until('approvals to be waited for', () =>
+        withBooks(stack, async (books) => (await countOf(books, WAITING)) >= people.length / 3),
+      );
+
+    async function approveAll(url: string): Promise<void> {
+      const list = await askCarefully([url], '/v1/ops/attention?limit=200', { token: staff[0] });
+      const waiting = (list.body.data as { transaction: { id: string; status: string } }[])
+        .map((item) => item.transaction)
+        .filter(({ status }) => status === 'awaiting_approval');
+      expect(waiting.length).toBeGreaterThan(0);
+      const approve = { method: 'POST', token: staff[1], body: {} };
+      for (const { id } of waiting) {
+        const answer = await askCarefully([url], `/v1/transactions/${id}/approve`, approve);
+        expect([200, 202]).toContain(answer.status);
+      }
+    }
+
+    test('both serve at once, either goes on with what the other began, whoever dies, and nothing is lost', async () => {
+      const [old] = stack.apis as [Stack['apis'][number]];
+      await askForPayments(old.url);
+      const urls = [old.url];
+      const load = new Load({ wishes: makeWishes(people, COUNT), urls, clients: 16 });
+      const running = load.run();
+
+      // As it is rolled out: the tables first, then one of each beside what runs.
+      await load.reached(COUNT * 0.1);
+      await stack.migrate(HERE);
+      const api = await stack.addApi({}, HERE);
+      const worker = await stack.addWorker({}, HERE);
+      urls.push(api.url);
+      await askForPayments(api.url);
+
+      // What ran before may have to start again, on the tables of the new release.
+      const [oldWorker] = stack.workers as [Stack['workers'][number]];
+      await load.reached(COUNT * 0.3);
+      await Promise.all([oldWorker.kill(), old.kill()]);
+      await waitingForApproval();
+      await approveAll(api.url);
+      await Promise.all([oldWorker.start(), old.start()]);
+      await load.reached(COUNT * 0.5);
+      await askForPayments(old.url);
+      await Promise.all([worker.kill(), api.kill()]);
+      await waitingForApproval();
+      await approveAll(old.url);
+      await load.reached(COUNT * 0.7);
+      await Promise.all([worker.start(), api.start()]);
+
+      // Rolled out.
+      expect(await oldWorker.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+      urls.shift();
+      expect(await old.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+      await running;
+      report(load);
+
+      expect(load.wrongs).toEqual([]);
+      expect(load.told.size).toBe(COUNT);
+      await checkPayments(stack);
+      await withBooks(stack, async (books) => {
+        const which = `transactions where id = any($1) and status = 'completed'`;
+        expect(await countOf(books, which, [asked])).toBe(BigInt(asked.length));
+      });
+      expect(await stumbles(await stack.client())).toEqual([]);
+    });
+  });
+}
