@@ -30,6 +30,8 @@ if (!hasTemporalServer()) {
         bank: { settleAfterMs: 200 },
         env: { HOLDFAST_ENV: 'production' },
         temporal: temporal.start,
+        // What the image holds, where somebody has unpacked it.
+        release: process.env['HOLDFAST_TEST_IMAGE'],
       });
       if (hasHaproxy)
         proxy = await Haproxy.start(
