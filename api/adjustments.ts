@@ -5,7 +5,7 @@ import * as schemas from '../contracts/schemas';
 import { commandHash, staffTransactionId } from '../ledger/identity';
 import type { NamedAccount } from '../ledger/names';
 import { readAmount, readWallet } from './amounts';
-import { OPERATORS, requireCaller, type Caller } from './auth';
+import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import {
   answerPayment,
@@ -30,7 +30,7 @@ export function adjustmentRoutes(deps: ApiDeps): Route[] {
       description:
         'Nothing moves until a second person has approved it. The reason is the transaction’s message, which the ' +
         'wallet’s owner reads.',
-      auth: OPERATORS,
+      auth: 'adjustments:create',
       headers: { 'Idempotency-Key': paymentRow.headers['Idempotency-Key'] },
       body: schemas.adjustmentRequest,
       answers: { 201: paymentAnswer('Completed before'), 202: paymentAnswer('Waits for approval, or is under way') },

@@ -3,7 +3,6 @@ import { findAttention, type AttentionRow } from '../ledger/attention';
 import type { PlacedPage } from '../ledger/places';
 import type { Shard } from '../ledger/shards';
 import { pageOfAllShards } from './all-shards';
-import { STAFF } from './auth';
 import type { ApiDeps } from './deps';
 import { toDate } from './pages';
 import { route, type Route } from './routes';
@@ -23,7 +22,7 @@ export function attentionRoutes(deps: Pick<ApiDeps, 'shards' | 'names' | 'sealer
       description:
         'Transactions that need attention or wait for approval, of all shards, by when they were asked for. ' +
         'A shard that is not reachable is named in a 503.',
-      auth: STAFF,
+      auth: 'attention:read',
       query: schemas.attentionQuery,
       compress: true,
       answers: { 200: { description: 'A page of them', schema: schemas.attentionList } },

@@ -7,7 +7,6 @@ import type { Sealer } from '../ledger/seal';
 import type { Shard } from '../ledger/shards';
 import { Users } from '../users/store';
 import { pageOfAllShards } from './all-shards';
-import { STAFF } from './auth';
 import type { ApiDeps } from './deps';
 import { toDate } from './pages';
 import { route, type Route } from './routes';
@@ -35,7 +34,7 @@ export function auditRoutes(deps: Pick<ApiDeps, 'shards' | 'names' | 'sealer'>):
       description:
         'Every change that somebody made besides postings, of all shards, from the hash-chained books. ' +
         'A shard that is not reachable is named in a 503.',
-      auth: STAFF,
+      auth: 'audit:read',
       query: schemas.auditQuery,
       compress: true,
       answers: { 200: { description: 'A page of events', schema: schemas.auditList } },

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { PERMISSIONS, roleFor, type Permission } from '../contracts/permissions';
 import type { Role } from '../contracts/statuses';
 import { Problem } from './problems';
 import type { Caller, Tokens } from './tokens';
@@ -32,26 +33,15 @@ export function requireCaller(req: Request): Caller {
   return caller;
 }
 
-/** Who may read everybody's things. */
-export const STAFF: readonly Role[] = ['ops', 'auditor', 'admin'];
-/** Who may act on everybody's things. */
-export const OPERATORS: readonly Role[] = ['ops', 'admin'];
-
-export function isStaff(caller: Caller): boolean {
-  return caller.roles.some((role) => STAFF.includes(role));
-}
-
-/** The role in which the caller may act on somebody else's things, if there is one. */
-export function operatorRole(caller: Caller): Role | undefined {
-  return caller.roles.find((role) => OPERATORS.includes(role));
+/** Whether the caller may do it, besides what their route allows. */
+export function mayDo(caller: Caller, permission: Permission): boolean {
+  return roleFor(permission, caller.roles) !== undefined;
 }
 
 /** The role that lets the caller in: a staff one, where there is one. */
-export function requireRole(caller: Caller, allowed: readonly Role[]): Role {
-  const roles = caller.roles.filter((role) => allowed.includes(role));
-  const [role] = roles;
-  if (role === undefined) {
-    throw new Problem('forbidden', { detail: `This needs the role ${allowed.join(' or ')}.` });
-  }
-  return roles.find((each) => each !== 'customer') ?? role;
+export function requirePermission(caller: Caller, permission: Permission): Role {
+  const role = roleFor(permission, caller.roles);
+  if (role !== undefined) return role;
+  const detail = `This needs ${permission}, which the role ${PERMISSIONS[permission].join(' or ')} has.`;
+  throw new Problem('forbidden', { detail });
 }

@@ -25,7 +25,7 @@ export function bankAccountRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
       description:
         'The bank is asked whether it exists and is its holder’s, before its first use. Adding it again gives the same, ' +
         'and has it checked if it has not been.',
-      auth: ['customer'],
+      auth: 'bank-accounts:add',
       body: schemas.newBankAccount,
       answers: {
         201: { description: 'A new one', schema: schemas.bankAccount, headers: { Location: 'Its address' } },
@@ -53,7 +53,7 @@ export function bankAccountRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
       tag: 'Payments',
       summary: 'My bank accounts',
       description: 'Newest first, 200 at most.',
-      auth: ['customer'],
+      auth: 'bank-accounts:read',
       compress: true,
       answers: { 200: { description: 'All of them', schema: schemas.bankAccountList } },
       async handler({ req, res }) {
@@ -67,7 +67,7 @@ export function bankAccountRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
       path: '/v1/bank-accounts/:bankAccountId',
       tag: 'Payments',
       summary: 'One of my bank accounts',
-      auth: ['customer'],
+      auth: 'bank-accounts:read',
       pathParameters: {
         bankAccountId: {
           description: 'The id it was answered with',

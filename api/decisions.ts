@@ -10,7 +10,7 @@ import { decisionId } from '../ledger/identity';
 import { findTransaction, type FoundTransaction } from '../ledger/queries';
 import type { Shard } from '../ledger/shards';
 import { actingBy } from './acting';
-import { OPERATORS, operatorRole, requireCaller } from './auth';
+import { mayDo, requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { startedPayment } from './payment-answers';
 import { post, unexpected } from './posting';
@@ -86,7 +86,7 @@ export function decisionRoutes(deps: ApiDeps): Route[] {
       tag: 'Transactions',
       summary,
       description,
-      auth: kind === 'cancel' ? ['customer', ...OPERATORS] : OPERATORS,
+      auth: `transactions:${kind}`,
       pathParameters: transactionIdParameter,
       headers: {
         'Idempotency-Key': { description: 'The same one again is the same decision', schema: schemas.idempotencyKey },
@@ -126,7 +126,8 @@ async function find({ shards }: ApiDeps, req: Request, kind: DecisionKind): Prom
   const id = String(req.params['transactionId']);
   const shard = isTransactionId(id) ? shards.forId(id) : undefined;
   const row = shard && (await findTransaction(shard.db, id));
-  const mayDecide = operatorRole(caller) ?? (kind === 'cancel' && row?.actor_id === caller.userId);
+  const mayDecide =
+    kind !== 'cancel' || mayDo(caller, 'transactions:cancel-any') || row?.actor_id === caller.userId;
   if (!row || !mayDecide) throw new Problem('not_found');
   req.context.transactionId = id;
   return { shard, row };
@@ -149,7 +150,7 @@ async function write(deps: ApiDeps, req: Request, { shard, row }: About, said: S
     transactionId: row.id,
     decision: kind,
     ...actingBy(req, deps.sealer),
-    role: operatorRole(caller) ?? 'customer',
+    role: req.context.role ?? 'customer',
     ...(note !== undefined && { noteSealed: deps.sealer.seal(note) }),
     ...(outcome !== undefined && { outcome }),
   });

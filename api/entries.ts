@@ -21,7 +21,7 @@ export function entryRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shards' | 
       tag: 'Wallets',
       summary: 'Every movement of one of my wallets',
       description: `Each with the balance before and after it. ${HOW_TO_PAGE}`,
-      auth: ['customer'],
+      auth: 'wallets:read',
       pathParameters: walletIdParameter,
       query: schemas.entriesQuery,
       compress: true,

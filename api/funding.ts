@@ -18,7 +18,7 @@ export function fundingRoutes({ shards, names }: Pick<ApiDeps, 'shards' | 'names
       summary: 'How to send money to one of my wallets from any bank',
       description:
         'The virtual account is the wallet’s own and never changes: what is paid into it reaches the wallet.',
-      auth: ['customer'],
+      auth: 'wallets:read',
       pathParameters: walletIdParameter,
       answers: { 200: { description: 'Where to pay to', schema: schemas.fundingInstructions } },
       problems: ['not_found'],

@@ -9,7 +9,6 @@ import { parseEvent } from '../payments/events';
 import { inboxInAttention, putAway, type InboxRow } from '../payments/inbox';
 import { onEveryShard, pageOfAllShards } from './all-shards';
 import { actingBy } from './acting';
-import { OPERATORS, STAFF } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
@@ -25,7 +24,7 @@ export function inboxRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       tag: 'Ops',
       summary: 'What the bank told that waits for a person',
       description: 'Events of all shards, by when they were received. A shard that is not reachable is named in a 503.',
-      auth: STAFF,
+      auth: 'inbox:read',
       query: schemas.inboxQuery,
       compress: true,
       answers: { 200: { description: 'A page of events', schema: schemas.inboxList } },
@@ -47,7 +46,7 @@ export function inboxRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       tag: 'Ops',
       summary: 'Put an event of the bank away',
       description: 'Moves no money: it says, with a note, that a person has seen to what the event told.',
-      auth: OPERATORS,
+      auth: 'inbox:resolve',
       pathParameters: { eventId: { description: 'The bank’s id of the event', schema: z.string().min(1) } },
       body: schemas.inboxResolution,
       answers: { 204: { description: 'Put away' } },

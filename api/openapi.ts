@@ -1,5 +1,6 @@
 import { z, type ZodType } from 'zod';
 import { errorCatalogue, type ErrorCode } from '../contracts/errors';
+import { PERMISSIONS } from '../contracts/permissions';
 import * as schemas from '../contracts/schemas';
 import { problemsOf, route, type Answer, type Parameter, type Route } from './routes';
 import { sendJson } from './send';
@@ -73,6 +74,7 @@ function operation(row: Route, components: Components): Json {
     summary: row.summary,
     ...(row.description !== undefined && { description: row.description }),
     security: row.auth === 'public' ? [] : [{ bearer: [] }],
+    ...(row.auth !== 'public' && { 'x-permission': row.auth, 'x-roles': PERMISSIONS[row.auth] }),
     ...(parameters.length > 0 && { parameters }),
     ...(row.body && {
       requestBody: {

@@ -33,7 +33,7 @@ export function payeeRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       tag: 'Wallets',
       summary: 'Confirm a recipient before paying',
       description: 'Answers for exactly one open wallet, with its owner’s name masked. There is no way to search.',
-      auth: ['customer'],
+      auth: 'payees:read',
       pathParameters: walletIdParameter,
       answers: { 200: { description: 'The recipient', schema: schemas.payee } },
       problems: ['not_found'],

@@ -31,12 +31,14 @@ type PaymentFields = z.infer<typeof schemas.paymentRequest>;
 const ABOUT = {
   deposit: {
     id: 'createDeposit',
+    auth: 'deposits:create',
     path: '/v1/deposits',
     summary: 'Collect money from my bank account into a wallet',
     says: 'The wallet has it once the bank has settled.',
   },
   withdrawal: {
     id: 'createWithdrawal',
+    auth: 'withdrawals:create',
     path: '/v1/withdrawals',
     summary: 'Pay money from a wallet to my bank account',
     says: 'Its money is held at once: 422 when there is too little. A large one waits for a second person’s approval.',
@@ -49,7 +51,7 @@ export function paymentRoutes(deps: ApiDeps): Route[] {
 }
 
 function paymentRoute(deps: ApiDeps, kind: Kind): Route {
-  const { id, path, summary, says } = ABOUT[kind];
+  const { id, auth, path, summary, says } = ABOUT[kind];
   return route({
     id,
     method: 'post',
@@ -59,7 +61,7 @@ function paymentRoute(deps: ApiDeps, kind: Kind): Route {
     description:
       `Answers 202 as soon as it is durable; it then goes on by itself. ${says} With a wait, 201 once it is completed. ` +
       'Sending it again with the same key is always safe.',
-    auth: ['customer'],
+    auth,
     ...paymentRow,
     query: schemas.paymentQuery,
     body: schemas.paymentRequest,

@@ -5,7 +5,6 @@ import type { PlacedPage } from '../ledger/places';
 import type { Shard } from '../ledger/shards';
 import { find, findingsOf, list, type ReconciliationRow } from '../reconciliation/rows';
 import { pageOfAllShards } from './all-shards';
-import { STAFF } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
@@ -23,7 +22,7 @@ export function reconciliationRoutes(deps: Pick<ApiDeps, 'shards' | 'owners' | '
       summary: 'Reconciliations, and how much each found',
       description:
         'Of all shards, by when they were started, newest first. A shard that is not reachable is named in a 503.',
-      auth: STAFF,
+      auth: 'reconciliations:read',
       query: schemas.reconciliationsQuery,
       compress: true,
       answers: { 200: { description: 'A page of them', schema: schemas.reconciliationList } },
@@ -45,7 +44,7 @@ export function reconciliationRoutes(deps: Pick<ApiDeps, 'shards' | 'owners' | '
       tag: 'Ops',
       summary: 'Start a reconciliation of everything',
       description: 'Its parts appear in the list as they begin, all with the `run` that is answered.',
-      auth: STAFF,
+      auth: 'reconciliations:start',
       answers: { 202: { description: 'Started', schema: schemas.reconciliationStart } },
       problems: ['not_started'],
       async handler({ res }) {
@@ -60,7 +59,7 @@ export function reconciliationRoutes(deps: Pick<ApiDeps, 'shards' | 'owners' | '
       path: '/v1/ops/reconciliations/:reconciliationId',
       tag: 'Ops',
       summary: 'A reconciliation with its findings',
-      auth: STAFF,
+      auth: 'reconciliations:read',
       pathParameters: { reconciliationId: { description: 'As listed', schema: z.string().min(1) } },
       compress: true,
       answers: { 200: { description: 'The reconciliation', schema: schemas.reconciliation } },

@@ -5,7 +5,7 @@ import { commandHash, staffTransactionId, transactionId } from '../ledger/identi
 import { findTransaction, type FoundTransaction } from '../ledger/queries';
 import type { Shard, Shards } from '../ledger/shards';
 import { readAmount } from './amounts';
-import { operatorRole, requireCaller, type Caller } from './auth';
+import { mayDo, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { answerThroughLane, laneRow, type Asked } from './lane-answers';
 import { Problem } from './problems';
@@ -29,7 +29,7 @@ export function refundRoutes(deps: ApiDeps): Route[] {
       description:
         'By who received it, or by staff on their behalf. Without an amount, all that is left of it. However many ' +
         'refunds there are, together they never give back more than was sent.',
-      auth: ['customer', 'ops', 'admin'],
+      auth: 'transactions:refund',
       ...laneRow,
       pathParameters: transactionIdParameter,
       body: schemas.refundRequest,
@@ -44,14 +44,14 @@ export function refundRoutes(deps: ApiDeps): Route[] {
   ];
 }
 
-/** Who did not receive it, and isn't staff, learns nothing of it. */
+/** Who did not receive it, and may not give back others', learns nothing of it. */
 async function findOriginal({ shards }: ApiDeps, caller: Caller, id: string): Promise<Original> {
-  const isStaff = operatorRole(caller) !== undefined;
+  const mayAny = mayDo(caller, 'transactions:refund-any');
   const row = isTransactionId(id)
-    ? await (isStaff ? findRecipients(shards, id) : findOn(shards.forId(caller.userId), id))
+    ? await (mayAny ? findRecipients(shards, id) : findOn(shards.forId(caller.userId), id))
     : undefined;
   const isRecipients = row?.to_owner === caller.userId && row.status === 'completed';
-  if (!row || !(isRecipients || isStaff)) throw new Problem('not_found');
+  if (!row || !(isRecipients || mayAny)) throw new Problem('not_found');
   if (row.type !== 'transfer' || row.status !== 'completed') throw new Problem('not_refundable');
   return row as Original;
 }

@@ -1,8 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
 import { z, type ZodType } from 'zod';
 import type { ErrorCode } from '../contracts/errors';
-import type { Role } from '../contracts/statuses';
-import { authenticate, requireRole } from './auth';
+import type { Permission } from '../contracts/permissions';
+import { authenticate, requirePermission } from './auth';
 import { readJson } from './body';
 import { Problem } from './problems';
 import type { Tokens } from './tokens';
@@ -40,8 +40,8 @@ export interface Route<Body extends ZodType = ZodType, Query extends ZodType = Z
   tag: string;
   summary: string;
   description?: string;
-  /** Everyone, or callers with one of these roles. */
-  auth: 'public' | readonly Role[];
+  /** Everyone, or callers with this permission. */
+  auth: 'public' | Permission;
   pathParameters?: Record<string, Parameter>;
   headers?: Record<string, Parameter>;
   body?: Body;
@@ -71,7 +71,7 @@ export function serve(row: Route, deps: { tokens: Tokens; isStopping: () => bool
     if (changesSomething && deps.isStopping()) {
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
-    if (row.auth !== 'public') req.context.role = requireRole(authenticate(deps.tokens, req), row.auth);
+    if (row.auth !== 'public') req.context.role = requirePermission(authenticate(deps.tokens, req), row.auth);
     const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;
     let body: unknown;
     if (row.body) {

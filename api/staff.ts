@@ -5,7 +5,7 @@ import * as schemas from '../contracts/schemas';
 import { ROLES } from '../contracts/statuses';
 import { Users, type User } from '../users/store';
 import { actingBy } from './acting';
-import { OPERATORS, requireCaller } from './auth';
+import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { post, unexpected } from './posting';
 import { Problem } from './problems';
@@ -38,7 +38,7 @@ function ofWallet(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
       kind === 'freeze'
         ? 'Nothing new goes out of it or comes from other wallets; what was promised before still does.'
         : 'While its owner is frozen, it stays so.',
-    auth: OPERATORS,
+    auth: 'wallets:freeze',
     pathParameters: walletIdParameter,
     body: schemas.freezeRequest,
     answers: { 200: { description: 'As it now stands', schema: schemas.walletStatus } },
@@ -70,7 +70,7 @@ function ofUser(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
       kind === 'freeze'
         ? 'With all their wallets. They can neither sign in nor open a wallet; tokens given out before stay valid until they expire.'
         : 'A wallet that was frozen by itself stays so.',
-    auth: OPERATORS,
+    auth: 'users:freeze',
     pathParameters: usernameParameter,
     body: schemas.freezeRequest,
     answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },
@@ -92,7 +92,7 @@ function roles(deps: StaffDeps): Route {
     tag: 'Ops',
     summary: 'Say what a user may do',
     description: 'All their roles, never one’s own. Tokens given out before keep their roles until they expire.',
-    auth: ['admin'],
+    auth: 'roles:set',
     pathParameters: usernameParameter,
     body: schemas.rolesChange,
     answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },

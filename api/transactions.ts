@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import * as schemas from '../contracts/schemas';
 import { isTransactionId, parseWalletName } from '../contracts/ids';
-import { ROLES } from '../contracts/statuses';
 import { formatAmount } from '../contracts/money';
 import {
   findTransaction,
@@ -11,7 +10,7 @@ import {
   timelineOf,
   type FoundTransaction,
 } from '../ledger/queries';
-import { isStaff, requireCaller, type Caller } from './auth';
+import { mayDo, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { HOW_TO_PAGE, nextCursorOf, readSpan } from './pages';
 import { Problem } from './problems';
@@ -50,22 +49,23 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
       description:
         'Whoever asked for it sees it from the start, the recipient of a transfer once it is completed. The roles ops, auditor and admin may ' +
         'read every transaction, and see the words of errors and the notes of decisions in its timeline.',
-      auth: ROLES,
+      auth: 'transactions:read',
       pathParameters: transactionIdParameter,
       compress: true,
       answers: { 200: { description: 'The transaction', schema: schemas.transactionWithTimeline } },
       problems: ['not_found'],
       async handler({ req, res }) {
         const caller = requireCaller(req);
+        const mayAny = mayDo(caller, 'transactions:read-any');
         const id = String(req.params['transactionId']);
         // A customer's own shard has all that is theirs, what came from other shards too.
-        const shard = !isTransactionId(id) ? undefined : shards.forId(isStaff(caller) ? id : caller.userId);
+        const shard = !isTransactionId(id) ? undefined : shards.forId(mayAny ? id : caller.userId);
         const row = shard && (await findTransaction(shard.db, id));
-        if (!row || !mayRead(caller, row)) throw new Problem('not_found');
+        if (!row || !(mayAny || isTheirs(row, caller))) throw new Problem('not_found');
         const [[shown], events, notes] = await Promise.all([
           show(shard.db, [row]),
           timelineOf(shard.db, id),
-          isStaff(caller) ? notesOf(shard.db, id) : undefined,
+          mayAny ? notesOf(shard.db, id) : undefined,
         ]);
         sendJson(res, 200, {
           ...shown!,
@@ -83,7 +83,7 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
       description:
         'What my wallets sent and my deposits, in every status, and what my wallets were sent, once completed. ' +
         HOW_TO_PAGE,
-      auth: ['customer'],
+      auth: 'transactions:list',
       query: schemas.transactionsQuery,
       compress: true,
       answers: { 200: { description: 'A page of transactions', schema: schemas.transactionList } },
@@ -103,7 +103,7 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
   ];
 }
 
-function mayRead(caller: Caller, row: FoundTransaction): boolean {
-  if (isStaff(caller) || row.from_owner === caller.userId || row.actor_id === caller.userId) return true;
+function isTheirs(row: FoundTransaction, caller: Caller): boolean {
+  if (row.from_owner === caller.userId || row.actor_id === caller.userId) return true;
   return row.to_owner === caller.userId && (row.status === 'completed' || row.type === 'deposit');
 }

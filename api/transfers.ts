@@ -28,7 +28,7 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       description:
         'Answers 201 once the books have it, 422 with the rejected `transaction` when they refuse, and 202 when it could ' +
         'not settle in time: it then goes on by itself. Sending it again with the same key is always safe.',
-      auth: ['customer'],
+      auth: 'transfers:create',
       ...laneRow,
       body: schemas.transferRequest,
       async handler({ req, res, body }) {
@@ -46,7 +46,7 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       description:
         'Each transfer has its own key and its own result, in order. A refused one leaves the others alone; a malformed ' +
         'request is refused whole.',
-      auth: ['customer'],
+      auth: 'transfers:create',
       body: schemas.bulkRequest,
       bodyLimitBytes: BULK_LIMIT_BYTES,
       compress: true,

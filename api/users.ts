@@ -1,5 +1,4 @@
 import * as schemas from '../contracts/schemas';
-import { ROLES } from '../contracts/statuses';
 import { checkPassword, hashPassword } from '../users/passwords';
 import { Users, type User } from '../users/store';
 import { actingBy, traceOf } from './acting';
@@ -37,7 +36,7 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
       path: '/v1/me',
       tag: 'Users',
       summary: 'Who am I',
-      auth: ROLES,
+      auth: 'profile:read',
       answers: { 200: { description: 'The user whose token this is', schema: schemas.user } },
       problems: ['not_found'],
       async handler({ req, res }) {
@@ -53,7 +52,7 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
       tag: 'Users',
       summary: 'Change the password',
       description: 'Tokens given out before stay valid until they expire.',
-      auth: ROLES,
+      auth: 'password:change',
       body: schemas.passwordChange,
       answers: { 204: { description: 'Changed' } },
       problems: ['invalid_credentials', 'not_found', 'overloaded'],

@@ -4,7 +4,8 @@ import type { Lanes } from '../../api/lane';
 import type { Route } from '../../api/routes';
 import { createTokens } from '../../api/tokens';
 import { sign, SIGNATURE_HEADER } from '../../bank/signature';
-import { ROLES } from '../../contracts/statuses';
+import { roleFor } from '../../contracts/permissions';
+import { ROLES, type Role } from '../../contracts/statuses';
 import { TestApi, TOKEN_KEY, WEBHOOK_SECRET, type AskOptions, type TestUser } from '../support/api';
 
 /** What a route answers a customer who asks for another user's things. */
@@ -12,17 +13,25 @@ interface Row {
   /** An address, and a request, that would work for `victim`. */
   path: string;
   request?: AskOptions;
+  /** The roles that let a caller in; none where it is public. */
+  for?: readonly Role[];
   stranger: 'public' | 'only the caller’s own' | 404 | 403 | 'masked' | 'not found in its item';
 }
+
+const EVERYONE = ROLES;
+const CUSTOMER = ['customer'] as const;
+const STAFF = ['ops', 'auditor', 'admin'] as const;
+const OPERATORS = ['ops', 'admin'] as const;
 
 const transfer = { from: 'victim.SGD', to: 'mallory.SGD', amount: '1.00' };
 const payment = { wallet: 'victim.SGD', amount: '1.00', bankAccount: 'ba_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' };
 const adjustment = { wallet: 'victim.SGD', amount: '-1.00', reason: 'because' };
 const newBankAccount = { holder: 'Some Body', number: 'NL91ABNA0417164300', bankCode: 'ABNANL2A' };
 const keyed = (body: object) => ({ body, headers: { 'Idempotency-Key': 'theft' } });
-const decision = (kind: string, body: object, stranger: 404 | 403) => ({
+const decision = (kind: string, body: object, roles: readonly Role[], stranger: 404 | 403) => ({
   path: `/v1/transactions/THE_TRANSACTION/${kind}`,
   request: { body },
+  for: roles,
   stranger,
 });
 const why = { reason: 'because' };
@@ -31,57 +40,57 @@ const bulk = { transfers: [{ idempotencyKey: 'theft', ...transfer }] };
 
 /** Every route, by its id; one without a row fails the first test. */
 const rows: Record<string, Row> = {
-  createTransfer: { path: '/v1/transfers', request: keyed(transfer), stranger: 404 },
-  createTransfers: { path: '/v1/transfers/bulk', request: { body: bulk }, stranger: 'not found in its item' },
-  getTransaction: { path: '/v1/transactions/THE_TRANSACTION', stranger: 404 },
-  createDeposit: { path: '/v1/deposits', request: keyed(payment), stranger: 404 },
-  createWithdrawal: { path: '/v1/withdrawals', request: keyed(payment), stranger: 404 },
+  createTransfer: { path: '/v1/transfers', request: keyed(transfer), for: CUSTOMER, stranger: 404 },
+  createTransfers: { path: '/v1/transfers/bulk', request: { body: bulk }, for: CUSTOMER, stranger: 'not found in its item' },
+  getTransaction: { path: '/v1/transactions/THE_TRANSACTION', for: EVERYONE, stranger: 404 },
+  createDeposit: { path: '/v1/deposits', request: keyed(payment), for: CUSTOMER, stranger: 404 },
+  createWithdrawal: { path: '/v1/withdrawals', request: keyed(payment), for: CUSTOMER, stranger: 404 },
   receiveBankWebhook: {
     path: '/v1/bank/webhooks',
     request: { raw: noEvents, headers: { [SIGNATURE_HEADER]: sign(WEBHOOK_SECRET, noEvents) } },
     stranger: 'public',
   },
-  getFundingInstructions: { path: '/v1/wallets/victim.SGD/funding-instructions', stranger: 404 },
+  getFundingInstructions: { path: '/v1/wallets/victim.SGD/funding-instructions', for: CUSTOMER, stranger: 404 },
   addBankAccount: {
     path: '/v1/bank-accounts',
     request: { body: newBankAccount },
-    stranger: 'only the caller’s own',
+    for: CUSTOMER, stranger: 'only the caller’s own',
   },
-  listBankAccounts: { path: '/v1/bank-accounts', stranger: 'only the caller’s own' },
-  getBankAccount: { path: '/v1/bank-accounts/THE_BANK_ACCOUNT', stranger: 404 },
-  refundTransaction: { path: '/v1/transactions/THE_TRANSACTION/refund', request: keyed({}), stranger: 404 },
-  cancelTransaction: decision('cancel', {}, 404),
-  retryTransaction: decision('retry', {}, 403),
-  approveTransaction: decision('approve', {}, 403),
-  rejectTransaction: decision('reject', {}, 403),
-  resolveTransaction: decision('resolve', { outcome: 'cancelled', note: 'because' }, 403),
-  createAdjustment: { path: '/v1/ops/adjustments', request: keyed(adjustment), stranger: 403 },
-  listAttention: { path: '/v1/ops/attention', stranger: 403 },
-  listInbox: { path: '/v1/ops/inbox', stranger: 403 },
-  resolveInboxEvent: { path: '/v1/ops/inbox/ev_1/resolve', request: { body: { note: 'seen' } }, stranger: 403 },
-  listReconciliations: { path: '/v1/ops/reconciliations', stranger: 403 },
-  startReconciliation: { path: '/v1/ops/reconciliations', stranger: 403 },
-  getReconciliation: { path: '/v1/ops/reconciliations/rc_0_books-1', stranger: 403 },
-  listAudit: { path: '/v1/ops/audit', stranger: 403 },
-  freezeWallet: { path: '/v1/ops/wallets/victim.SGD/freeze', request: { body: why }, stranger: 403 },
-  unfreezeWallet: { path: '/v1/ops/wallets/victim.SGD/unfreeze', request: { body: why }, stranger: 403 },
-  freezeUser: { path: '/v1/ops/users/victim/freeze', request: { body: why }, stranger: 403 },
-  unfreezeUser: { path: '/v1/ops/users/victim/unfreeze', request: { body: why }, stranger: 403 },
-  setRoles: { path: '/v1/ops/users/victim/roles', request: { body: { roles: ['admin'] } }, stranger: 403 },
-  listTransactions: { path: '/v1/transactions', stranger: 'only the caller’s own' },
-  listEntries: { path: '/v1/wallets/victim.SGD/entries', stranger: 404 },
-  openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, stranger: 'only the caller’s own' },
-  listWallets: { path: '/v1/wallets', stranger: 'only the caller’s own' },
-  getWallet: { path: '/v1/wallets/victim.SGD', stranger: 404 },
-  getBalance: { path: '/v1/wallets/victim.SGD/balance', stranger: 404 },
-  closeWallet: { path: '/v1/wallets/victim.SGD', stranger: 404 },
-  getPayee: { path: '/v1/payees/victim.SGD', stranger: 'masked' },
+  listBankAccounts: { path: '/v1/bank-accounts', for: CUSTOMER, stranger: 'only the caller’s own' },
+  getBankAccount: { path: '/v1/bank-accounts/THE_BANK_ACCOUNT', for: CUSTOMER, stranger: 404 },
+  refundTransaction: { path: '/v1/transactions/THE_TRANSACTION/refund', request: keyed({}), for: ['customer', ...OPERATORS], stranger: 404 },
+  cancelTransaction: decision('cancel', {}, ['customer', ...OPERATORS], 404),
+  retryTransaction: decision('retry', {}, OPERATORS, 403),
+  approveTransaction: decision('approve', {}, OPERATORS, 403),
+  rejectTransaction: decision('reject', {}, OPERATORS, 403),
+  resolveTransaction: decision('resolve', { outcome: 'cancelled', note: 'because' }, OPERATORS, 403),
+  createAdjustment: { path: '/v1/ops/adjustments', request: keyed(adjustment), for: OPERATORS, stranger: 403 },
+  listAttention: { path: '/v1/ops/attention', for: STAFF, stranger: 403 },
+  listInbox: { path: '/v1/ops/inbox', for: STAFF, stranger: 403 },
+  resolveInboxEvent: { path: '/v1/ops/inbox/ev_1/resolve', request: { body: { note: 'seen' } }, for: OPERATORS, stranger: 403 },
+  listReconciliations: { path: '/v1/ops/reconciliations', for: STAFF, stranger: 403 },
+  startReconciliation: { path: '/v1/ops/reconciliations', for: STAFF, stranger: 403 },
+  getReconciliation: { path: '/v1/ops/reconciliations/rc_0_books-1', for: STAFF, stranger: 403 },
+  listAudit: { path: '/v1/ops/audit', for: STAFF, stranger: 403 },
+  freezeWallet: { path: '/v1/ops/wallets/victim.SGD/freeze', request: { body: why }, for: OPERATORS, stranger: 403 },
+  unfreezeWallet: { path: '/v1/ops/wallets/victim.SGD/unfreeze', request: { body: why }, for: OPERATORS, stranger: 403 },
+  freezeUser: { path: '/v1/ops/users/victim/freeze', request: { body: why }, for: OPERATORS, stranger: 403 },
+  unfreezeUser: { path: '/v1/ops/users/victim/unfreeze', request: { body: why }, for: OPERATORS, stranger: 403 },
+  setRoles: { path: '/v1/ops/users/victim/roles', request: { body: { roles: ['admin'] } }, for: ['admin'], stranger: 403 },
+  listTransactions: { path: '/v1/transactions', for: CUSTOMER, stranger: 'only the caller’s own' },
+  listEntries: { path: '/v1/wallets/victim.SGD/entries', for: CUSTOMER, stranger: 404 },
+  openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, for: CUSTOMER, stranger: 'only the caller’s own' },
+  listWallets: { path: '/v1/wallets', for: CUSTOMER, stranger: 'only the caller’s own' },
+  getWallet: { path: '/v1/wallets/victim.SGD', for: CUSTOMER, stranger: 404 },
+  getBalance: { path: '/v1/wallets/victim.SGD/balance', for: CUSTOMER, stranger: 404 },
+  closeWallet: { path: '/v1/wallets/victim.SGD', for: CUSTOMER, stranger: 404 },
+  getPayee: { path: '/v1/payees/victim.SGD', for: CUSTOMER, stranger: 'masked' },
   createUser: { path: '/v1/users', request: { body: {} }, stranger: 'public' },
-  getMe: { path: '/v1/me', stranger: 'only the caller’s own' },
+  getMe: { path: '/v1/me', for: EVERYONE, stranger: 'only the caller’s own' },
   changePassword: {
     path: '/v1/me/password',
     request: { body: { currentPassword: 'victim-demo', newPassword: 'of-mallory-now' } },
-    stranger: 'only the caller’s own',
+    for: EVERYONE, stranger: 'only the caller’s own',
   },
   createSession: { path: '/v1/sessions', request: { body: {} }, stranger: 'public' },
   getHealth: { path: '/healthz', stranger: 'public' },
@@ -181,9 +190,13 @@ describe('access', () => {
     }
   });
 
-  test.each(ROLES)('with only the role %s is 403 on each route that is for others', async (role) => {
+  test.each(ROLES)('with only the role %s is 403 on each route that is for others, and on no other', async (role) => {
     const { accessToken } = api.deps.tokens.issue({ userId: mallory.userId, username: 'mallory', roles: [role] });
-    for (const row of routes.filter((each) => each.auth !== 'public' && !each.auth.includes(role))) {
+    for (const { id, auth } of routes) {
+      const isLetIn = auth !== 'public' && roleFor(auth, [role]) !== undefined;
+      expect({ id, isLetIn }).toEqual({ id, isLetIn: rows[id]!.for?.includes(role) ?? false });
+    }
+    for (const row of routes.filter((each) => rows[each.id]!.for?.includes(role) === false)) {
       const { status, body } = await ask(row, accessToken);
       expect({ id: row.id, status, code: body.code }).toEqual({ id: row.id, status: 403, code: 'forbidden' });
     }

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { PERMISSIONS, roleFor, type Permission } from '../../contracts/permissions';
+import { ROLES } from '../../contracts/statuses';
+
+const page = readFileSync(path.join(__dirname, '../../docs/access.md'), 'utf8');
+const documented = [...page.matchAll(/^\| `([a-z-]+:[a-z-]+)` +\| (\S.*?) +\| (\S.*?) +\|$/gm)];
+
+test('docs/access.md says of every permission who has it, and of no other', () => {
+  expect(documented.length).toBeGreaterThan(20);
+  expect(Object.fromEntries(documented.map(([, permission, roles]) => [permission, roles]))).toEqual(
+    Object.fromEntries(
+      Object.entries(PERMISSIONS).map(([permission, roles]) => [
+        permission,
+        roles.length === ROLES.length ? 'everyone' : roles.join(', '),
+      ]),
+    ),
+  );
+});
+
+test('whoever has several roles acts in the one of staff', () => {
+  const permission: Permission = 'transactions:cancel';
+  expect(roleFor(permission, ['customer', 'admin'])).toBe('admin');
+  expect(roleFor(permission, ['auditor', 'customer'])).toBe('customer');
+  expect(roleFor(permission, ['auditor'])).toBeUndefined();
+  expect(roleFor(permission, [])).toBeUndefined();
+});
