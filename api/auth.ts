@@ -2,28 +2,20 @@ import type { Request } from 'express';
 import { PERMISSIONS, roleFor, type Permission } from '../contracts/permissions';
 import type { Role } from '../contracts/statuses';
 import { Problem } from './problems';
-import type { Caller, Tokens } from './tokens';
+import type { Callers } from './callers';
+import type { Caller } from './tokens';
 
 export type { Caller } from './tokens';
 
 const BEARER = /^Bearer +([A-Za-z0-9_.-]+)$/i;
 
 /** Finds out who is calling; every route that isn't public begins with this. */
-export function authenticate(tokens: Tokens, req: Request): Caller {
+export async function authenticate(callers: Callers, req: Request, how: { changes: boolean }): Promise<Caller> {
   const header = req.headers.authorization;
   if (header === undefined) {
     throw new Problem('unauthenticated', { detail: 'This request carries no access token.' });
   }
-  const token = BEARER.exec(header)?.[1];
-  try {
-    if (token !== undefined) return (req.context.caller = tokens.verify(token));
-  } catch {
-    // Why it failed is of use to nobody who should have a token.
-  }
-  throw new Problem('unauthenticated', {
-    detail: 'The access token is not valid, or has expired.',
-    headers: { 'WWW-Authenticate': 'Bearer realm="holdfast", error="invalid_token"' },
-  });
+  return (req.context.caller = await callers.identify(BEARER.exec(header)?.[1], how));
 }
 
 /** The caller of a route that isn't public. */

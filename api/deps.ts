@@ -4,6 +4,7 @@ import type { Names } from '../ledger/names';
 import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
 import type { Owners } from '../worker/owners';
+import type { Callers } from './callers';
 import type { Lanes } from './lane';
 import type { Tokens } from './tokens';
 
@@ -13,6 +14,9 @@ export interface ApiDeps {
   names: Names;
   sealer: Sealer;
   tokens: Tokens;
+  callers: Callers;
+  /** How long a session may be refreshed. */
+  sessionTtlSeconds: number;
   log: Logger;
   lanes: Lanes;
   /** The workflows that own payments. */

@@ -4,8 +4,8 @@ import type { ErrorCode } from '../contracts/errors';
 import type { Permission } from '../contracts/permissions';
 import { authenticate, requirePermission } from './auth';
 import { readJson } from './body';
+import type { Callers } from './callers';
 import { Problem } from './problems';
-import type { Tokens } from './tokens';
 import { parseBody, parseQuery } from './validate';
 
 /** What a handler is given: the request as its route describes it, already parsed. */
@@ -64,14 +64,16 @@ const BODY_LIMIT_BYTES = 100 * 1024;
 const noQuery = z.strictObject({});
 
 /** A row as Express serves it. Who is calling comes first, so that strangers learn nothing of what a body should be. */
-export function serve(row: Route, deps: { tokens: Tokens; isStopping: () => boolean }): RequestHandler {
-  const changesSomething = row.method !== 'get';
+export function serve(row: Route, deps: { callers: Callers; isStopping: () => boolean }): RequestHandler {
+  const changes = row.method !== 'get';
   return async (req, res) => {
     req.context.route = row.path;
-    if (changesSomething && deps.isStopping()) {
+    if (changes && deps.isStopping()) {
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
-    if (row.auth !== 'public') req.context.role = requirePermission(authenticate(deps.tokens, req), row.auth);
+    if (row.auth !== 'public') {
+      req.context.role = requirePermission(await authenticate(deps.callers, req, { changes }), row.auth);
+    }
     const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;
     let body: unknown;
     if (row.body) {
@@ -86,7 +88,7 @@ export function serve(row: Route, deps: { tokens: Tokens; isStopping: () => bool
 export function problemsOf(row: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(row.problems);
   codes.add('invalid_request').add('internal');
-  if (row.auth !== 'public') codes.add('unauthenticated').add('forbidden');
+  if (row.auth !== 'public') codes.add('unauthenticated').add('forbidden').add('user_frozen');
   if (row.body) codes.add('malformed_json').add('body_too_large').add('unsupported_media_type');
   if (row.method !== 'get') codes.add('shutting_down');
   if (row.path.startsWith('/v1/')) codes.add('shard_unavailable');

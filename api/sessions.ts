@@ -1,14 +1,31 @@
+import { z } from 'zod';
 import * as schemas from '../contracts/schemas';
-import { USERNAME } from '../contracts/ids';
+import { shardOfId, USERNAME } from '../contracts/ids';
 import { checkPassword } from '../users/passwords';
+import { Sessions, type LiveSession, type RefreshedSession } from '../users/sessions';
 import { Users } from '../users/store';
+import { actingBy, clientOf, traceOf } from './acting';
+import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
-import { sendJson } from './send';
+import { sendJson, sendNothing } from './send';
 
-export function sessionRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'tokens'>): Route[] {
+type SessionDeps = Pick<ApiDeps, 'shards' | 'sealer' | 'tokens' | 'callers' | 'sessionTtlSeconds'>;
+
+export function sessionRoutes(deps: SessionDeps): Route[] {
   const users = new Users(deps.shards, deps.sealer);
+  const sessions = new Sessions(deps.shards, deps.sealer, deps.sessionTtlSeconds);
+
+  function sessionView({ refreshToken, expiresAt: refreshExpiresAt, ...session }: RefreshedSession) {
+    const { accessToken, expiresAt } = deps.tokens.issue(session);
+    return {
+      accessToken,
+      expiresAt: expiresAt.toISOString(),
+      refreshToken,
+      refreshExpiresAt: refreshExpiresAt.toISOString(),
+    };
+  }
 
   return [
     route({
@@ -17,20 +34,113 @@ export function sessionRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'tokens'
       path: '/v1/sessions',
       tag: 'Users',
       summary: 'Sign in',
-      description: 'Gives an access token for `Authorization: Bearer …`. It expires; sign in again for a new one.',
+      description:
+        'Gives an access token for `Authorization: Bearer …`. Before it expires, `refreshToken` gives another one.',
       auth: 'public',
       body: schemas.credentials,
       answers: { 201: { description: 'A session', schema: schemas.session } },
       problems: ['invalid_credentials', 'user_frozen', 'overloaded'],
-      async handler({ res, body }) {
+      async handler({ req, res, body }) {
         const username = body.username.toLowerCase();
         const user = USERNAME.test(username) ? await users.byUsername(username) : undefined;
         const matches = await checkPassword(body.password, user?.passwordHash);
         if (!user || !matches) throw new Problem('invalid_credentials');
         if (user.status === 'frozen') throw new Problem('user_frozen');
-        const { accessToken, expiresAt } = deps.tokens.issue({ userId: user.id, username, roles: user.roles });
-        sendJson(res, 201, { accessToken, expiresAt: expiresAt.toISOString() });
+        const { id: userId, roles } = user;
+        const by = { actorId: userId, ...traceOf(req, deps.sealer) };
+        const started = await sessions.start(userId, clientOf(req), by);
+        if (!started) throw new Problem('user_frozen');
+        sendJson(res, 201, sessionView({ ...started, userId, username, roles }));
+      },
+    }),
+    route({
+      id: 'refreshSession',
+      method: 'post',
+      path: '/v1/sessions/refresh',
+      tag: 'Users',
+      summary: 'Go on with a session',
+      description:
+        'Gives a new access token and a new refresh token, and uses the old one up. One that is used a second time ends ' +
+        'the session: it has been in two hands.',
+      auth: 'public',
+      body: schemas.refreshRequest,
+      answers: { 200: { description: 'The session, with new tokens', schema: schemas.session } },
+      problems: ['invalid_refresh_token'],
+      async handler({ req, res, body }) {
+        const refreshed = await sessions.refresh(body.refreshToken, clientOf(req), traceOf(req, deps.sealer));
+        if (!refreshed) throw new Problem('invalid_refresh_token');
+        sendJson(res, 200, sessionView(refreshed));
+      },
+    }),
+    route({
+      id: 'listSessions',
+      method: 'get',
+      path: '/v1/sessions',
+      tag: 'Users',
+      summary: 'Where I am signed in',
+      description: 'Newest first, 200 at most.',
+      auth: 'sessions:manage',
+      answers: { 200: { description: 'My sessions', schema: schemas.liveSessionList } },
+      async handler({ req, res }) {
+        const { userId, sessionId } = requireCaller(req);
+        const found = await sessions.list(userId);
+        sendJson(res, 200, { data: found.map((each) => liveSessionView(each, each.id === sessionId)) });
+      },
+    }),
+    route({
+      id: 'endSession',
+      method: 'delete',
+      path: '/v1/sessions/:sessionId',
+      tag: 'Users',
+      summary: 'Sign out',
+      description: 'Of this session, or of another one of mine. Its tokens are no longer good.',
+      auth: 'sessions:manage',
+      pathParameters: {
+        sessionId: {
+          description: 'An id as listed, or `current`',
+          schema: z.string().min(1).meta({ example: 'current' }),
+        },
+      },
+      answers: { 204: { description: 'It has ended' } },
+      problems: ['not_found'],
+      async handler({ req, res }) {
+        const { userId, sessionId } = requireCaller(req);
+        const asked = String(req.params['sessionId']);
+        const id = asked === 'current' ? sessionId : asked;
+        const isId = id !== undefined && shardOfId(id) !== undefined;
+        const hasEnded = isId && (await sessions.end(userId, id, actingBy(req, deps.sealer)));
+        if (!hasEnded) throw new Problem('not_found');
+        deps.callers.forget(userId);
+        sendNothing(res);
+      },
+    }),
+    route({
+      id: 'endSessions',
+      method: 'delete',
+      path: '/v1/sessions',
+      tag: 'Users',
+      summary: 'Sign out everywhere',
+      description: 'This session ends, too.',
+      auth: 'sessions:manage',
+      answers: { 204: { description: 'All have ended' } },
+      async handler({ req, res }) {
+        const { userId } = requireCaller(req);
+        await sessions.endAll(userId, 'logged_out', actingBy(req, deps.sealer));
+        deps.callers.forget(userId);
+        sendNothing(res);
       },
     }),
   ];
+}
+
+function liveSessionView(session: LiveSession, current: boolean): schemas.LiveSessionView {
+  return {
+    id: session.id,
+    current,
+    address: session.address,
+    userAgent: session.userAgent,
+    createdAt: session.createdAt.toISOString(),
+    lastUsedAt: session.lastUsedAt.toISOString(),
+    expiresAt: session.expiresAt.toISOString(),
+  };
 }

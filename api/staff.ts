@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseWalletName, USERNAME, walletName } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
 import { ROLES } from '../contracts/statuses';
+import { Sessions } from '../users/sessions';
 import { Users, type User } from '../users/store';
 import { actingBy } from './acting';
 import { requireCaller } from './auth';
@@ -10,10 +11,10 @@ import type { ApiDeps } from './deps';
 import { post, unexpected } from './posting';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
-import { sendJson } from './send';
+import { sendJson, sendNothing } from './send';
 import { walletIdParameter } from './wallets';
 
-type StaffDeps = Pick<ApiDeps, 'shards' | 'names' | 'sealer'>;
+type StaffDeps = Pick<ApiDeps, 'shards' | 'names' | 'sealer' | 'callers' | 'sessionTtlSeconds'>;
 
 const usernameParameter = {
   username: { description: 'As they sign in', schema: z.string().min(1).meta({ example: 'yunus' }) },
@@ -24,6 +25,7 @@ export function staffRoutes(deps: StaffDeps): Route[] {
   return [
     ...(['freeze', 'unfreeze'] as const).flatMap((kind) => [ofWallet(deps, kind), ofUser(deps, kind)]),
     roles(deps),
+    endSessions(deps),
   ];
 }
 
@@ -68,7 +70,7 @@ function ofUser(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
     summary: kind === 'freeze' ? 'Freeze a user' : 'Thaw a user',
     description:
       kind === 'freeze'
-        ? 'With all their wallets. They can neither sign in nor open a wallet; tokens given out before stay valid until they expire.'
+        ? 'With all their wallets. They can no longer sign in, and are signed out everywhere; none of their API keys works.'
         : 'A wallet that was frozen by itself stays so.',
     auth: 'users:freeze',
     pathParameters: usernameParameter,
@@ -78,6 +80,7 @@ function ofUser(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
     async handler({ req, res, body: { reason } }) {
       const user = await find(users, req);
       await users.setFrozen(user.id, kind === 'freeze', deps.sealer.seal(reason), actingBy(req, deps.sealer));
+      deps.callers.forget(user.id);
       sendJson(res, 200, staffView(await find(users, req)));
     },
   });
@@ -91,7 +94,7 @@ function roles(deps: StaffDeps): Route {
     path: '/v1/ops/users/:username/roles',
     tag: 'Ops',
     summary: 'Say what a user may do',
-    description: 'All their roles, never one’s own. Tokens given out before keep their roles until they expire.',
+    description: 'All their roles, never one’s own. They hold within seconds, and at once for what staff changes.',
     auth: 'roles:set',
     pathParameters: usernameParameter,
     body: schemas.rolesChange,
@@ -101,7 +104,31 @@ function roles(deps: StaffDeps): Route {
       const user = await find(users, req);
       const wanted = ROLES.filter((role) => body.roles.includes(role));
       await users.setRoles(user.id, wanted, actingBy(req, deps.sealer));
+      deps.callers.forget(user.id);
       sendJson(res, 200, staffView(await find(users, req)));
+    },
+  });
+}
+
+function endSessions(deps: StaffDeps): Route {
+  const users = new Users(deps.shards, deps.sealer);
+  const sessions = new Sessions(deps.shards, deps.sealer, deps.sessionTtlSeconds);
+  return route({
+    id: 'endUserSessions',
+    method: 'delete',
+    path: '/v1/ops/users/:username/sessions',
+    tag: 'Ops',
+    summary: 'Sign a user out everywhere',
+    description: 'They may sign in again; to keep them out, freeze them.',
+    auth: 'sessions:end-any',
+    pathParameters: usernameParameter,
+    answers: { 204: { description: 'All their sessions have ended' } },
+    problems: ['not_found', 'own_request'],
+    async handler({ req, res }) {
+      const user = await find(users, req);
+      await sessions.endAll(user.id, 'ended_by_staff', actingBy(req, deps.sealer));
+      deps.callers.forget(user.id);
+      sendNothing(res);
     },
   });
 }

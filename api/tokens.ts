@@ -2,11 +2,13 @@ import { createSigner, createVerifier } from 'fast-jwt';
 import { ROLES, type Role } from '../contracts/statuses';
 import type { UserId } from '../contracts/ids';
 
-/** Who a token speaks for. */
+/** Who is calling: as a token says, or as their shard does. */
 export interface Caller {
   userId: UserId;
   username: string;
   roles: readonly Role[];
+  /** Without one, a token is good until it expires, or its user is frozen. */
+  sessionId?: string;
 }
 
 export interface Tokens {
@@ -42,9 +44,9 @@ export function createTokens(options: { key: string; ttlSeconds: number }): Toke
   const remembered = new Map<string, { caller: Caller; expiresAtMs: number }>();
 
   return {
-    issue({ userId, username, roles }) {
+    issue({ userId, username, roles, sessionId }) {
       const iat = Math.floor(Date.now() / 1000);
-      const accessToken = sign({ sub: userId, username, roles: [...roles], iat });
+      const accessToken = sign({ sub: userId, username, roles: [...roles], ...(sessionId && { sid: sessionId }), iat });
       return { accessToken, expiresAt: new Date((iat + options.ttlSeconds) * 1000) };
     },
     verify(token) {
@@ -59,10 +61,10 @@ export function createTokens(options: { key: string; ttlSeconds: number }): Toke
   };
 }
 
-function readCaller({ sub, username, roles }: Record<string, unknown>): Caller {
+function readCaller({ sub, username, roles, sid }: Record<string, unknown>): Caller {
   const isRole = (role: unknown): role is Role => ROLES.includes(role as Role);
   if (typeof sub !== 'string' || typeof username !== 'string' || !Array.isArray(roles) || !roles.every(isRole)) {
     throw new TypeError('The token carries no caller');
   }
-  return { userId: sub, username, roles };
+  return { userId: sub, username, roles, ...(typeof sid === 'string' && { sessionId: sid }) };
 }

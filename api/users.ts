@@ -8,7 +8,7 @@ import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson, sendNothing } from './send';
 
-export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
+export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>): Route[] {
   const users = new Users(deps.shards, deps.sealer);
 
   return [
@@ -51,18 +51,21 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer'>): Route[] {
       path: '/v1/me/password',
       tag: 'Users',
       summary: 'Change the password',
-      description: 'Tokens given out before stay valid until they expire.',
+      description: 'Ends all other sessions.',
       auth: 'password:change',
       body: schemas.passwordChange,
       answers: { 204: { description: 'Changed' } },
       problems: ['invalid_credentials', 'not_found', 'overloaded'],
       async handler({ req, res, body }) {
-        const user = await users.byId(requireCaller(req).userId);
+        const { userId, sessionId } = requireCaller(req);
+        const user = await users.byId(userId);
         if (!user) throw new Problem('not_found');
         if (!(await checkPassword(body.currentPassword, user.passwordHash))) throw new Problem('invalid_credentials');
         const hashes = { fromHash: user.passwordHash, toHash: await hashPassword(body.newPassword) };
-        const changed = await users.changePassword(user.id, hashes, actingBy(req, deps.sealer));
+        const change = { ...hashes, keepSession: sessionId };
+        const changed = await users.changePassword(user.id, change, actingBy(req, deps.sealer));
         if (!changed) throw new Problem('invalid_credentials', { detail: 'The password was changed meanwhile.' });
+        deps.callers.forget(userId);
         sendNothing(res);
       },
     }),

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createHttpRail } from '../bank/http-rail';
 import { createActivities } from '../activities';
 import { createApp } from '../api/app';
+import { Callers } from '../api/callers';
 import { Lanes } from '../api/lane';
 import { createLog } from '../api/log';
 import { createTokens } from '../api/tokens';
@@ -58,12 +59,15 @@ export async function runApi(config: Config): Promise<void> {
   );
   const working = Promise.all(workers.map((worker) => worker.run()));
 
+  const tokens = createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds });
   let stopping = false;
   const app = createApp({
     shards,
     names: new Names(shards),
     sealer,
-    tokens: createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds }),
+    tokens,
+    callers: new Callers({ shards, tokens, rememberMs: config.sessions.revokedWithinMs }),
+    sessionTtlSeconds: config.sessions.ttlSeconds,
     log,
     lanes,
     owners,

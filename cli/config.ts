@@ -60,6 +60,7 @@ export interface Config {
   snapshotEveryMs: number;
   notify: NotifyConfig;
   tokenTtlSeconds: number;
+  sessions: { ttlSeconds: number; revokedWithinMs: number };
   logLevel: string;
 }
 
@@ -116,6 +117,8 @@ const schema = z.object({
   HOLDFAST_APPROVAL_FROM: amountsByCurrency('SGD:10000.00,JPY:1000000'),
   ...notifyVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
+  HOLDFAST_SESSION_TTL_SECONDS: integer({ min: 300, max: 90 * 86_400, default: 7 * 86_400, unit: 'seconds' }),
+  HOLDFAST_REVOKED_WITHIN_MS: integer({ min: 0, max: 10_000, default: 3_000, unit: 'milliseconds' }),
   LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
 });
 
@@ -188,6 +191,10 @@ export function loadConfig(env: Env): Config {
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,
+    sessions: {
+      ttlSeconds: settings.HOLDFAST_SESSION_TTL_SECONDS,
+      revokedWithinMs: settings.HOLDFAST_REVOKED_WITHIN_MS,
+    },
     logLevel: settings.LOG_LEVEL,
   };
 }

@@ -7,6 +7,7 @@ export const errorCatalogue = {
   missing_idempotency_key: { status: 400, title: 'This request needs an Idempotency-Key header', retry: false },
   unauthenticated: { status: 401, title: 'Sign in first', retry: false },
   invalid_credentials: { status: 401, title: 'Unknown user or wrong password', retry: false },
+  invalid_refresh_token: { status: 401, title: 'Sign in again', retry: false },
   bad_signature: { status: 401, title: 'The signature is not the bank’s, or is too old', retry: false },
   forbidden: { status: 403, title: 'Your role does not allow this', retry: false },
   own_request: { status: 403, title: 'This takes another person than who asked for it', retry: false },

@@ -15,6 +15,7 @@ export const PERMISSIONS = {
   // One's own things.
   'profile:read': EVERYONE,
   'password:change': EVERYONE,
+  'sessions:manage': EVERYONE,
   'wallets:open': CUSTOMER,
   'wallets:close': CUSTOMER,
   'wallets:read': CUSTOMER,
@@ -45,6 +46,7 @@ export const PERMISSIONS = {
   'reconciliations:start': STAFF,
   'wallets:freeze': OPERATORS,
   'users:freeze': OPERATORS,
+  'sessions:end-any': OPERATORS,
   'roles:set': ['admin'],
   'audit:read': STAFF,
 } as const satisfies Record<string, readonly Role[]>;

@@ -80,7 +80,27 @@ export const user = z
 export const credentials = z
   .strictObject({ username: text(200).min(1), password: text(200).min(1) })
   .meta({ id: 'Credentials' });
-export const session = z.strictObject({ accessToken: z.string(), expiresAt: timestamp }).meta({ id: 'Session' });
+export const session = z
+  .strictObject({
+    accessToken: z.string(),
+    expiresAt: timestamp,
+    refreshToken: z.string().meta({ description: 'Good once: each refresh gives another' }),
+    refreshExpiresAt: timestamp.meta({ description: 'When the session ends, however often it is refreshed' }),
+  })
+  .meta({ id: 'Session' });
+export const refreshRequest = z.strictObject({ refreshToken: text(200).min(1) }).meta({ id: 'RefreshRequest' });
+export const liveSession = z
+  .strictObject({
+    id: z.string().meta({ example: 'se_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' }),
+    current: z.boolean().meta({ description: 'Whether it is the one that asks' }),
+    address: z.string().nullable().meta({ description: 'From where it was signed in to, or last refreshed' }),
+    userAgent: z.string().nullable(),
+    createdAt: timestamp,
+    lastUsedAt: timestamp.meta({ description: 'To about a minute' }),
+    expiresAt: timestamp,
+  })
+  .meta({ id: 'LiveSession' });
+export const liveSessionList = z.strictObject({ data: z.array(liveSession) }).meta({ id: 'LiveSessionList' });
 export const passwordChange = z
   .strictObject({
     currentPassword: text(200).min(1),
@@ -460,6 +480,7 @@ export type BalanceView = z.infer<typeof balance>;
 export type InboxItemView = z.infer<typeof inboxItem>;
 export type StaffUserView = z.infer<typeof staffUser>;
 export type AuditItemView = z.infer<typeof auditItem>;
+export type LiveSessionView = z.infer<typeof liveSession>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;
 export type TransferRequest = z.infer<typeof transferRequest>;

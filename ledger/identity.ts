@@ -34,6 +34,14 @@ export function newAccountId(shard: number): AccountId {
   return `ac_${shard}_${base32(randomBytes(16))}`;
 }
 
+export function newSessionId(shard: number): string {
+  return `se_${shard}_${base32(randomBytes(16))}`;
+}
+
+export function newApiKeyId(shard: number): string {
+  return `ak_${shard}_${base32(randomBytes(16))}`;
+}
+
 export function newBankAccountId(shard: number): BankAccountId {
   return `ba_${shard}_${base32(randomBytes(16))}`;
 }

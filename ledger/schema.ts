@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { Permission } from '../contracts/permissions';
 import type { ReconciliationScope, ReconciliationStatus } from '../contracts/reconciliation';
 import type {
   DecisionKind,
@@ -33,6 +34,30 @@ export interface Database {
     status: Generated<UserStatus>;
     created_at: Generated<Date>;
   };
+  sessions: {
+    id: string;
+    user_id: string;
+    family_hash: Buffer;
+    refresh_hash: Buffer;
+    address_sealed: string | null;
+    agent_sealed: string | null;
+    created_at: Generated<Date>;
+    last_used_at: Generated<Date>;
+    expires_at: Date;
+    ended_at: Date | null;
+  };
+  api_keys: {
+    id: string;
+    user_id: string;
+    name_sealed: string;
+    hash: Buffer;
+    scopes: Permission[];
+    created_at: Generated<Date>;
+    last_used_at: Date | null;
+    expires_at: Date;
+    revoked_at: Date | null;
+  };
+  identities: { user_id: string; issuer: string; subject_hash: Buffer; linked_at: Generated<Date> };
   accounts: {
     id: string;
     kind: 'user' | 'system';

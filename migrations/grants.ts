@@ -11,6 +11,7 @@ export async function grantToApplication<DB>(db: Kysely<DB>, appRole: string): P
     ['select, insert', 'users, accounts, transactions, holds, blocks, steps, entries, events, decisions'],
     ['select, insert', 'bank_accounts, virtual_accounts, bank_requests, bank_inbox, notifications, cursors'],
     ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines, snapshots, snapshot_balances'],
+    ['select, insert', 'sessions, api_keys, identities'],
     ['execute', 'function make_months(timestamptz, integer)'],
     ['select, update', 'chain_head'],
     // Of what was asked for, nothing changes afterwards; only how it stands.
@@ -18,6 +19,10 @@ export async function grantToApplication<DB>(db: Kysely<DB>, appRole: string): P
     ['update (status)', 'holds'],
     ['update (status, balance, held, version, owner_frozen)', 'accounts'],
     ['update (password_hash, roles, status)', 'users'],
+    ['update (refresh_hash, address_sealed, agent_sealed, last_used_at, ended_at)', 'sessions'],
+    // From where somebody once signed in is not kept for ever.
+    ['delete', 'sessions'],
+    ['update (last_used_at, revoked_at)', 'api_keys'],
     ['update (status, reason)', 'bank_accounts'],
     ['update (state, amount, currency, settlement_id, reason, updated_at)', 'bank_requests'],
     ['update (status, reason, done_at, done_by, note_sealed)', 'bank_inbox'],

@@ -9,6 +9,7 @@ import * as audit from './0005-audit';
 import * as months from './0006-months';
 import * as moving from './0007-moving';
 import * as snapshots from './0008-snapshots';
+import * as access from './0009-access';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -20,6 +21,7 @@ const migrations: Record<string, Migration> = {
   '0006-months': months,
   '0007-moving': moving,
   '0008-snapshots': snapshots,
+  '0009-access': access,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();

@@ -29,11 +29,18 @@ export interface NewUser {
 const ADD_USER = `
   insert into users (id, username, password_hash, name_sealed, email_sealed, roles) values ($1, $2, $3, $4, $5, $6)
   on conflict (username) do nothing returning id`;
-const CHANGE_PASSWORD = 'update users set password_hash = $3 where id = $1 and password_hash = $2 returning id';
+/** Whoever knew the old one is signed out: of all sessions but the one it is changed in. */
+const CHANGE_PASSWORD = `
+  with done as (update users set password_hash = $3 where id = $1 and password_hash = $2 returning id),
+    ended as (
+      update sessions set ended_at = now() where user_id in (select id from done) and id <> $4 and ended_at is null)
+  select id from done`;
 const SET_ROLES = 'update users set roles = $2::text[] where id = $1 and roles <> $2::text[] returning id';
 const SET_FROZEN = `
   with done as (update users set status = $2 where id = $1 and status <> $2 returning id),
-    wallets as (update accounts set owner_frozen = $3 where owner_id in (select id from done))
+    wallets as (update accounts set owner_frozen = $3 where owner_id in (select id from done)),
+    ended as (
+      update sessions set ended_at = now() where $3 and user_id in (select id from done) and ended_at is null)
   select id from done`;
 
 /** Users on the shard that their name gives them. Names and e-mails are sealed here, and open only outside Postgres. */
@@ -73,11 +80,15 @@ export class Users {
   }
 
   /** Only where the password is still the one that was checked: of two changes at once, one is told to try again. */
-  changePassword(id: UserId, { fromHash, toHash }: { fromHash: string; toHash: string }, by: By): Promise<boolean> {
+  changePassword(
+    id: UserId,
+    { fromHash, toHash, keepSession = '' }: { fromHash: string; toHash: string; keepSession?: string | undefined },
+    by: By,
+  ): Promise<boolean> {
     return record(this.shards.forId(id)!, {
       subjectId: id,
       event: 'password_changed',
-      change: { name: 'change-password', text: CHANGE_PASSWORD, values: [id, fromHash, toHash] },
+      change: { name: 'change-password', text: CHANGE_PASSWORD, values: [id, fromHash, toHash, keepSession] },
       ...by,
     });
   }
@@ -93,7 +104,7 @@ export class Users {
     });
   }
 
-  /** With all their wallets. False when they are as asked for already. */
+  /** With all their wallets; whoever is frozen is signed out everywhere. False when they are as asked for already. */
   setFrozen(id: UserId, frozen: boolean, noteSealed: string, by: By): Promise<boolean> {
     return record(this.shards.forId(id)!, {
       subjectId: id,

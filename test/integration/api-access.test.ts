@@ -6,6 +6,7 @@ import { createTokens } from '../../api/tokens';
 import { sign, SIGNATURE_HEADER } from '../../bank/signature';
 import { roleFor } from '../../contracts/permissions';
 import { ROLES, type Role } from '../../contracts/statuses';
+import { Sessions } from '../../users/sessions';
 import { TestApi, TOKEN_KEY, WEBHOOK_SECRET, type AskOptions, type TestUser } from '../support/api';
 
 /** What a route answers a customer who asks for another user's things. */
@@ -41,7 +42,12 @@ const bulk = { transfers: [{ idempotencyKey: 'theft', ...transfer }] };
 /** Every route, by its id; one without a row fails the first test. */
 const rows: Record<string, Row> = {
   createTransfer: { path: '/v1/transfers', request: keyed(transfer), for: CUSTOMER, stranger: 404 },
-  createTransfers: { path: '/v1/transfers/bulk', request: { body: bulk }, for: CUSTOMER, stranger: 'not found in its item' },
+  createTransfers: {
+    path: '/v1/transfers/bulk',
+    request: { body: bulk },
+    for: CUSTOMER,
+    stranger: 'not found in its item',
+  },
   getTransaction: { path: '/v1/transactions/THE_TRANSACTION', for: EVERYONE, stranger: 404 },
   createDeposit: { path: '/v1/deposits', request: keyed(payment), for: CUSTOMER, stranger: 404 },
   createWithdrawal: { path: '/v1/withdrawals', request: keyed(payment), for: CUSTOMER, stranger: 404 },
@@ -54,11 +60,17 @@ const rows: Record<string, Row> = {
   addBankAccount: {
     path: '/v1/bank-accounts',
     request: { body: newBankAccount },
-    for: CUSTOMER, stranger: 'only the caller’s own',
+    for: CUSTOMER,
+    stranger: 'only the caller’s own',
   },
   listBankAccounts: { path: '/v1/bank-accounts', for: CUSTOMER, stranger: 'only the caller’s own' },
   getBankAccount: { path: '/v1/bank-accounts/THE_BANK_ACCOUNT', for: CUSTOMER, stranger: 404 },
-  refundTransaction: { path: '/v1/transactions/THE_TRANSACTION/refund', request: keyed({}), for: ['customer', ...OPERATORS], stranger: 404 },
+  refundTransaction: {
+    path: '/v1/transactions/THE_TRANSACTION/refund',
+    request: keyed({}),
+    for: ['customer', ...OPERATORS],
+    stranger: 404,
+  },
   cancelTransaction: decision('cancel', {}, ['customer', ...OPERATORS], 404),
   retryTransaction: decision('retry', {}, OPERATORS, 403),
   approveTransaction: decision('approve', {}, OPERATORS, 403),
@@ -67,19 +79,39 @@ const rows: Record<string, Row> = {
   createAdjustment: { path: '/v1/ops/adjustments', request: keyed(adjustment), for: OPERATORS, stranger: 403 },
   listAttention: { path: '/v1/ops/attention', for: STAFF, stranger: 403 },
   listInbox: { path: '/v1/ops/inbox', for: STAFF, stranger: 403 },
-  resolveInboxEvent: { path: '/v1/ops/inbox/ev_1/resolve', request: { body: { note: 'seen' } }, for: OPERATORS, stranger: 403 },
+  resolveInboxEvent: {
+    path: '/v1/ops/inbox/ev_1/resolve',
+    request: { body: { note: 'seen' } },
+    for: OPERATORS,
+    stranger: 403,
+  },
   listReconciliations: { path: '/v1/ops/reconciliations', for: STAFF, stranger: 403 },
   startReconciliation: { path: '/v1/ops/reconciliations', for: STAFF, stranger: 403 },
   getReconciliation: { path: '/v1/ops/reconciliations/rc_0_books-1', for: STAFF, stranger: 403 },
   listAudit: { path: '/v1/ops/audit', for: STAFF, stranger: 403 },
   freezeWallet: { path: '/v1/ops/wallets/victim.SGD/freeze', request: { body: why }, for: OPERATORS, stranger: 403 },
-  unfreezeWallet: { path: '/v1/ops/wallets/victim.SGD/unfreeze', request: { body: why }, for: OPERATORS, stranger: 403 },
+  unfreezeWallet: {
+    path: '/v1/ops/wallets/victim.SGD/unfreeze',
+    request: { body: why },
+    for: OPERATORS,
+    stranger: 403,
+  },
   freezeUser: { path: '/v1/ops/users/victim/freeze', request: { body: why }, for: OPERATORS, stranger: 403 },
   unfreezeUser: { path: '/v1/ops/users/victim/unfreeze', request: { body: why }, for: OPERATORS, stranger: 403 },
-  setRoles: { path: '/v1/ops/users/victim/roles', request: { body: { roles: ['admin'] } }, for: ['admin'], stranger: 403 },
+  setRoles: {
+    path: '/v1/ops/users/victim/roles',
+    request: { body: { roles: ['admin'] } },
+    for: ['admin'],
+    stranger: 403,
+  },
   listTransactions: { path: '/v1/transactions', for: CUSTOMER, stranger: 'only the caller’s own' },
   listEntries: { path: '/v1/wallets/victim.SGD/entries', for: CUSTOMER, stranger: 404 },
-  openWallet: { path: '/v1/wallets', request: { body: { currency: 'SGD' } }, for: CUSTOMER, stranger: 'only the caller’s own' },
+  openWallet: {
+    path: '/v1/wallets',
+    request: { body: { currency: 'SGD' } },
+    for: CUSTOMER,
+    stranger: 'only the caller’s own',
+  },
   listWallets: { path: '/v1/wallets', for: CUSTOMER, stranger: 'only the caller’s own' },
   getWallet: { path: '/v1/wallets/victim.SGD', for: CUSTOMER, stranger: 404 },
   getBalance: { path: '/v1/wallets/victim.SGD/balance', for: CUSTOMER, stranger: 404 },
@@ -90,9 +122,15 @@ const rows: Record<string, Row> = {
   changePassword: {
     path: '/v1/me/password',
     request: { body: { currentPassword: 'victim-demo', newPassword: 'of-mallory-now' } },
-    for: EVERYONE, stranger: 'only the caller’s own',
+    for: EVERYONE,
+    stranger: 'only the caller’s own',
   },
   createSession: { path: '/v1/sessions', request: { body: {} }, stranger: 'public' },
+  refreshSession: { path: '/v1/sessions/refresh', request: { body: {} }, stranger: 'public' },
+  listSessions: { path: '/v1/sessions', for: EVERYONE, stranger: 'only the caller’s own' },
+  endSession: { path: '/v1/sessions/THE_SESSION', for: EVERYONE, stranger: 404 },
+  endSessions: { path: '/v1/sessions', for: EVERYONE, stranger: 'only the caller’s own' },
+  endUserSessions: { path: '/v1/ops/users/victim/sessions', for: OPERATORS, stranger: 403 },
   getHealth: { path: '/healthz', stranger: 'public' },
   getReadiness: { path: '/readyz', stranger: 'public' },
   getOpenApi: { path: '/openapi.json', stranger: 'public' },
@@ -112,6 +150,7 @@ let victim: TestUser;
 let mallory: TestUser;
 let transactionOfVictim: string;
 let bankAccountOfVictim: string;
+let sessionOfVictim: string;
 
 beforeAll(async () => {
   api = await TestApi.start({ lanes: NOTHING_MAY_PASS });
@@ -122,12 +161,18 @@ beforeAll(async () => {
   const number = 'GB29NWBK60161331926819';
   const added = await api.post('/v1/bank-accounts', { ...newBankAccount, number }, victim.token);
   bankAccountOfVictim = added.body.id;
+  const by = { actorId: victim.userId };
+  const sessions = new Sessions(api.deps.shards, api.deps.sealer, 3_600);
+  sessionOfVictim = (await sessions.start(victim.userId, {}, by))!.sessionId;
 });
 afterAll(() => api.close());
 
 function ask(row: Route, token: string | undefined, extra: AskOptions = {}) {
   const { path, request = {} } = rows[row.id]!;
-  const at = path.replace('THE_TRANSACTION', transactionOfVictim).replace('THE_BANK_ACCOUNT', bankAccountOfVictim);
+  const at = path
+    .replace('THE_TRANSACTION', transactionOfVictim)
+    .replace('THE_BANK_ACCOUNT', bankAccountOfVictim)
+    .replace('THE_SESSION', sessionOfVictim);
   return api.ask(row.method.toUpperCase(), at, { token, ...request, ...extra });
 }
 
@@ -191,13 +236,13 @@ describe('access', () => {
   });
 
   test.each(ROLES)('with only the role %s is 403 on each route that is for others, and on no other', async (role) => {
-    const { accessToken } = api.deps.tokens.issue({ userId: mallory.userId, username: 'mallory', roles: [role] });
+    const { token } = await api.newUser(`only_${role}`, { roles: [role] });
     for (const { id, auth } of routes) {
       const isLetIn = auth !== 'public' && roleFor(auth, [role]) !== undefined;
       expect({ id, isLetIn }).toEqual({ id, isLetIn: rows[id]!.for?.includes(role) ?? false });
     }
     for (const row of routes.filter((each) => rows[each.id]!.for?.includes(role) === false)) {
-      const { status, body } = await ask(row, accessToken);
+      const { status, body } = await ask(row, token);
       expect({ id: row.id, status, code: body.code }).toEqual({ id: row.id, status: 403, code: 'forbidden' });
     }
   });
@@ -238,7 +283,7 @@ describe('access', () => {
 });
 
 async function everythingOf(user: TestUser) {
-  const lists = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/bank-accounts'];
+  const lists = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/bank-accounts', '/v1/sessions'];
   const paths = [...lists, '/v1/wallets/victim.SGD/entries'];
   const answers = await Promise.all(paths.map((path) => api.get(path, user.token)));
   return answers.map(({ status, body }) => ({ status, body: body as unknown }));

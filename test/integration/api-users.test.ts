@@ -119,7 +119,7 @@ describe('a session', () => {
     await signUp('modest');
     const { body } = await signIn('modest', 'correct horse battery');
     const claims = JSON.parse(Buffer.from(body.accessToken.split('.')[1], 'base64url').toString());
-    expect(Object.keys(claims).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'roles', 'sub', 'username']);
+    expect(Object.keys(claims).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'roles', 'sid', 'sub', 'username']);
   });
 });
 

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { Client, Connection } from '@temporalio/client';
 import pino from 'pino';
 import { createApp, type ApiDeps } from '../../api/app';
+import { Callers } from '../../api/callers';
 import { createHttpRail } from '../../bank/http-rail';
 import type { Lanes } from '../../api/lane';
 import { describeError } from '../../api/log';
@@ -71,17 +72,18 @@ export class TestApi {
     const shards = openShards({ urls: [database.appUrl], log });
     // Connects when a test first starts a payment; no worker serves it there.
     const temporal = Connection.lazy({ address: process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']! });
-    const deps: ApiDeps = {
+    const parts = {
       shards,
       names: new Names(shards),
       sealer: createSealer([{ id: 'test', key: Buffer.alloc(32, 7) }]),
       tokens: createTokens({ key: TOKEN_KEY, ttlSeconds: 600 }),
+      sessionTtlSeconds: 3_600,
       log,
       lanes: choose.lanes ?? NO_LANES,
       owners: new Owners(new Client({ connection: temporal }), PAYMENTS, log, false),
       rail: createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [WEBHOOK_SECRET] }),
       approvalFrom: new Map([['SGD', 10_000_00n]]),
-      workflowUrl: (workflowId) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
+      workflowUrl: (workflowId: string) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
       reconcileYoungMs: 0,
       commandKey: 'a key for the hashes of commands in tests',
       checks: {},
@@ -90,6 +92,7 @@ export class TestApi {
       slowRequestMs: 1_000,
       ...choose.deps,
     };
+    const deps: ApiDeps = { callers: new Callers({ ...parts, rememberMs: 3_000 }), ...parts };
     const server = createServer(createApp(deps));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -48,6 +48,7 @@ test('a complete environment becomes a typed configuration, with the defaults of
     sweep: { everyMs: 30_000, youngMs: 15_000 },
     notify: { everyMs: 5_000, maxAttempts: 30, log: 'ops' },
     tokenTtlSeconds: 3600,
+    sessions: { ttlSeconds: 604_800, revokedWithinMs: 3_000 },
     logLevel: 'info',
   });
   expect(config.bank.webhookSecrets).toEqual(good.HOLDFAST_BANK_WEBHOOK_SECRETS.split(', '));

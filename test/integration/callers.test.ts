@@ -1,0 +1,109 @@
+import { Callers } from '../../api/callers';
+import { openShards, type Shards } from '../../ledger/shards';
+import { TestApi, type TestUser } from '../support/api';
+import { eventually } from '../support/eventually';
+import { silent } from '../support/people';
+import { Wire } from '../support/wire';
+
+let api: TestApi;
+let wire: Wire;
+let elsewhere: Shards;
+let ada: TestUser;
+beforeAll(async () => {
+  api = await TestApi.start();
+  wire = await Wire.to(api.database.appUrl);
+  elsewhere = openShards({ urls: [wire.urlOf(api.database.appUrl)], log: silent, patienceMs: 500 });
+  ada = await api.newUser('ada', { roles: ['admin'] });
+});
+afterEach(() => wire.comeBack());
+afterAll(async () => {
+  await elsewhere.close();
+  await wire.close();
+  await api.close();
+});
+
+/** As another process knows who is calling; it reaches the shard through the wire. */
+const another = (rememberMs: number) => new Callers({ shards: elsewhere, tokens: api.deps.tokens, rememberMs });
+const READ = { changes: false };
+const CHANGE = { changes: true };
+const why = { reason: 'because' };
+const setRoles = (name: string, roles: string[]) =>
+  api.ask('PUT', `/v1/ops/users/${name}/roles`, { token: ada.token, body: { roles } });
+
+describe('what a member of staff changes', () => {
+  test('is refused from the moment they are demoted, whatever a process remembers of them', async () => {
+    const { token } = await api.newUser('demoted', { roles: ['ops'] });
+    const callers = another(600_000);
+    expect(await callers.identify(token, READ)).toMatchObject({ roles: ['ops'] });
+    expect((await setRoles('demoted', ['customer'])).status).toBe(200);
+    expect(await callers.identify(token, READ)).toMatchObject({ roles: ['ops'] });
+    expect(await callers.identify(token, CHANGE)).toMatchObject({ roles: ['customer'] });
+    expect(await callers.identify(token, READ)).toMatchObject({ roles: ['customer'] });
+
+    const answer = await api.post('/v1/ops/users/ada/freeze', why, token);
+    expect(answer).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  });
+
+  test('is refused from the moment they are frozen', async () => {
+    const { token } = await api.newUser('iced', { roles: ['ops'] });
+    const callers = another(600_000);
+    await callers.identify(token, READ);
+    expect((await api.post('/v1/ops/users/iced/freeze', why, ada.token)).status).toBe(200);
+    await expect(callers.identify(token, CHANGE)).rejects.toMatchObject({ code: 'user_frozen' });
+    for (const [method, path] of [['POST', '/v1/ops/users/ada/freeze'] as const, ['GET', '/v1/ops/audit'] as const]) {
+      const body = method === 'POST' ? why : undefined;
+      expect(await api.ask(method, path, { token, body })).toMatchObject({
+        status: 403,
+        body: { code: 'user_frozen' },
+      });
+    }
+  });
+
+  test('is refused while their shard can not say whether they may, with its name', async () => {
+    const { token } = await api.newUser('unsure', { roles: ['ops'] });
+    const callers = another(600_000);
+    await callers.identify(token, CHANGE);
+    wire.goAway();
+    const away = { code: 'shard_unavailable', message: 'Shard 0 is not reachable.' };
+    await expect(callers.identify(token, CHANGE)).rejects.toMatchObject(away);
+    expect(await callers.identify(token, READ)).toMatchObject({ username: 'unsure' });
+    wire.comeBack();
+    await eventually(async () => expect(await callers.identify(token, CHANGE)).toMatchObject({ roles: ['ops'] }), {
+      withinMs: 15_000,
+    });
+  });
+
+  test('may be more than before as soon as they were given more', async () => {
+    const { token } = await api.newUser('promoted');
+    expect((await setRoles('promoted', ['ops'])).status).toBe(200);
+    expect((await api.get('/v1/ops/attention', token)).status).toBe(200);
+  });
+});
+
+describe('a customer', () => {
+  test('is looked up once for many requests, and again when it was too long ago', async () => {
+    const { token } = await api.newUser('busy');
+    const callers = another(3_000);
+    await Promise.all(Array.from({ length: 50 }, () => callers.identify(token, CHANGE)));
+    wire.goAway();
+    expect(await callers.identify(token, CHANGE)).toMatchObject({ username: 'busy' });
+    await eventually(
+      () => expect(callers.identify(token, CHANGE)).rejects.toMatchObject({ code: 'shard_unavailable' }),
+      { withinMs: 15_000 },
+    );
+    await expect(callers.identify(token, READ)).rejects.toMatchObject({ code: 'shard_unavailable' });
+  });
+
+  test('whose shard is frozen is told so in a while, and not kept waiting for as long as it is', async () => {
+    const { token } = await api.newUser('waiting');
+    wire.swallowAnswers();
+    await expect(another(0).identify(token, READ)).rejects.toMatchObject({ code: 'shard_unavailable' });
+  });
+
+  test('who is no longer there is nobody', async () => {
+    const { accessToken } = api.deps.tokens.issue({ userId: 'us_0_a', username: 'ghost', roles: ['admin'] });
+    await expect(another(0).identify(accessToken, READ)).rejects.toMatchObject({ code: 'unauthenticated' });
+    const far = api.deps.tokens.issue({ userId: 'us_7_a', username: 'ghost', roles: ['admin'] });
+    await expect(another(0).identify(far.accessToken, READ)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+});

@@ -1,0 +1,212 @@
+import { sql, type Kysely } from 'kysely';
+import type { UserId } from '../contracts/ids';
+import type { Role } from '../contracts/statuses';
+import { SYSTEM, type By } from '../ledger/by';
+import { newSessionId } from '../ledger/identity';
+import { record } from '../ledger/record';
+import type { Database } from '../ledger/schema';
+import type { Sealer } from '../ledger/seal';
+import type { Shard, Shards } from '../ledger/shards';
+import { newSecret, secretHash } from './secrets';
+import type { Standing } from './standing';
+
+/** From where somebody signs in, as they say themselves. */
+export interface Client {
+  address?: string | undefined;
+  userAgent?: string | undefined;
+}
+
+export interface StartedSession {
+  sessionId: string;
+  refreshToken: string;
+  expiresAt: Date;
+}
+
+export interface RefreshedSession extends StartedSession {
+  userId: UserId;
+  username: string;
+  roles: Role[];
+}
+
+export interface LiveSession {
+  id: string;
+  address: string | null;
+  userAgent: string | null;
+  createdAt: Date;
+  lastUsedAt: Date;
+  expiresAt: Date;
+}
+
+export type EndReason = 'logged_out' | 'ended_by_staff' | 'token_reused';
+
+const MAX_LISTED = 200;
+const MAX_AGENT = 200;
+
+/** Who is frozen gets none. Where the user's old ones were from is forgotten with this. */
+const START = `
+  with forgotten as (
+    delete from sessions where user_id = $2 and coalesce(ended_at, expires_at) < now() - interval '30 days')
+  insert into sessions (id, user_id, family_hash, refresh_hash, address_sealed, agent_sealed, expires_at)
+  select $1, id, $3, $4, $5, $6, $7 from users where id = $2 and status = 'active' returning id`;
+const END = 'update sessions set ended_at = now() where id = $1 and user_id = $2 and ended_at is null returning id';
+const END_ALL = 'update sessions set ended_at = now() where user_id = $1 and ended_at is null returning id';
+/** The part of the token that stays is right, so it was this session's; the other part has been used before. */
+const END_REUSED = `
+  update sessions set ended_at = now() where id = $1 and family_hash = $2 and refresh_hash <> $3 and ended_at is null
+  returning id`;
+
+/** Sessions on their users' shards. */
+export class Sessions {
+  constructor(
+    private readonly shards: Shards,
+    private readonly sealer: Sealer,
+    private readonly ttlSeconds: number,
+  ) {}
+
+  /** Undefined for a user who is not there any more, or frozen. */
+  async start(userId: UserId, client: Client, by: By): Promise<StartedSession | undefined> {
+    const shard = this.shards.forId(userId)!;
+    const sessionId = newSessionId(shard.number);
+    const [family, secret] = [newSecret(), newSecret()];
+    const expiresAt = new Date(Date.now() + this.ttlSeconds * 1_000);
+    const hashes = [secretHash(family), secretHash(secret)];
+    const { address, agent } = this.sealed(client);
+    const isStarted = await record(shard, {
+      subjectId: sessionId,
+      event: 'session_started',
+      detail: { user: userId },
+      change: { name: 'start-session', text: START, values: [sessionId, userId, ...hashes, address, agent, expiresAt] },
+      ...by,
+    });
+    return isStarted ? { sessionId, refreshToken: writeToken({ sessionId, family, secret }), expiresAt } : undefined;
+  }
+
+  /**
+   * Each refresh token is good once. One that was used before is in two hands, and nobody knows whose are the right ones:
+   * its session ends.
+   */
+  async refresh(token: string, client: Client, trace: Partial<By>): Promise<RefreshedSession | undefined> {
+    const parts = readToken(token);
+    const shard = parts && this.shards.forId(parts.sessionId);
+    if (!shard) return undefined;
+    const { sessionId, family } = parts;
+    const secret = newSecret();
+    const { address, agent } = this.sealed(client);
+    const { rows } = await sql<Omit<RefreshedSession, 'sessionId' | 'refreshToken'>>`
+      update sessions s set refresh_hash = ${secretHash(secret)}, last_used_at = now(), address_sealed = ${address},
+        agent_sealed = ${agent}
+      from users u
+      where s.id = ${sessionId} and s.family_hash = ${secretHash(family)} and s.refresh_hash = ${secretHash(parts.secret)}
+        and s.ended_at is null and s.expires_at > now() and u.id = s.user_id and u.status = 'active'
+      returning u.id as "userId", u.username, u.roles, s.expires_at as "expiresAt"`.execute(shard.db);
+    const [found] = rows;
+    if (found) return { ...found, sessionId, refreshToken: writeToken({ sessionId, family, secret }) };
+    await this.endReused(shard, parts, trace);
+    return undefined;
+  }
+
+  private async endReused(shard: Shard, parts: TokenParts, trace: Partial<By>): Promise<void> {
+    const values = [parts.sessionId, secretHash(parts.family), secretHash(parts.secret)];
+    const { rows } = await sql<{ user_id: string }>`
+      select user_id from sessions
+      where id = ${values[0]} and family_hash = ${values[1]} and refresh_hash <> ${values[2]} and ended_at is null
+      `.execute(shard.db);
+    const [session] = rows;
+    if (!session) return;
+    await record(shard, {
+      ...ended(parts.sessionId, session.user_id, 'token_reused'),
+      change: { name: 'end-reused-session', text: END_REUSED, values },
+      ...SYSTEM,
+      ...trace,
+    });
+  }
+
+  /** False for one that is not the user's, or has ended. */
+  end(userId: UserId, sessionId: string, by: By): Promise<boolean> {
+    return record(this.shards.forId(userId)!, {
+      ...ended(sessionId, userId, 'logged_out'),
+      change: { name: 'end-session', text: END, values: [sessionId, userId] },
+      ...by,
+    });
+  }
+
+  /** False when there is none. */
+  endAll(userId: UserId, why: EndReason, by: By): Promise<boolean> {
+    return record(this.shards.forId(userId)!, {
+      subjectId: userId,
+      event: 'sessions_ended',
+      detail: { why },
+      change: { name: 'end-sessions', text: END_ALL, values: [userId] },
+      ...by,
+    });
+  }
+
+  /** Those that are good, newest first. */
+  async list(userId: UserId): Promise<LiveSession[]> {
+    const rows = await this.shards
+      .forId(userId)!
+      .db.selectFrom('sessions')
+      .select(['id', 'address_sealed', 'agent_sealed', 'created_at', 'last_used_at', 'expires_at'])
+      .where('user_id', '=', userId)
+      .where('ended_at', 'is', null)
+      .where('expires_at', '>', sql<Date>`now()`)
+      .orderBy('created_at', 'desc')
+      .orderBy('id')
+      .limit(MAX_LISTED)
+      .execute();
+    return rows.map((row) => ({
+      id: row.id,
+      address: row.address_sealed && this.sealer.open(row.address_sealed),
+      userAgent: row.agent_sealed && this.sealer.open(row.agent_sealed),
+      createdAt: row.created_at,
+      lastUsedAt: row.last_used_at,
+      expiresAt: row.expires_at,
+    }));
+  }
+
+  private sealed({ address, userAgent }: Client): { address: string | null; agent: string | null } {
+    return {
+      address: address === undefined ? null : this.sealer.seal(address),
+      agent: userAgent === undefined ? null : this.sealer.seal(userAgent.slice(0, MAX_AGENT)),
+    };
+  }
+}
+
+const ended = (sessionId: string, userId: UserId, why: EndReason) => ({
+  subjectId: sessionId,
+  event: 'session_ended',
+  detail: { user: userId, why },
+});
+
+/** How its user stands now, as long as the session is good. */
+export async function sessionStanding(db: Kysely<Database>, sessionId: string): Promise<Standing | undefined> {
+  const { rows } = await sql<Standing>`
+    select u.id as "userId", u.username, u.roles, u.status, s.last_used_at as "lastUsedAt"
+    from sessions s join users u on u.id = s.user_id
+    where s.id = ${sessionId} and s.ended_at is null and s.expires_at > now()`.execute(db);
+  return rows[0];
+}
+
+export async function noteSessionUsed(db: Kysely<Database>, sessionId: string): Promise<void> {
+  await sql`update sessions set last_used_at = now() where id = ${sessionId} and last_used_at < now() - interval '1 minute'`.execute(
+    db,
+  );
+}
+
+interface TokenParts {
+  sessionId: string;
+  /** The same for as long as the session lasts: whoever knows it had a token of this session once. */
+  family: string;
+  secret: string;
+}
+
+const TOKEN = /^(se_(?:0|[1-9][0-9]{0,3})_[a-z2-7]{26})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})$/;
+
+function writeToken({ sessionId, family, secret }: TokenParts): string {
+  return `${sessionId}.${family}.${secret}`;
+}
+
+function readToken(token: string): TokenParts | undefined {
+  const [, sessionId, family, secret] = TOKEN.exec(token) ?? [];
+  return sessionId === undefined ? undefined : { sessionId, family: family!, secret: secret! };
+}
