@@ -16,7 +16,12 @@ export function clientOf(req: Request): Client {
 
 /** The caller, in the role that lets them in, as the audit tells of them. */
 export function actingBy(req: Request, sealer: Pick<Sealer, 'seal'>): By {
-  const { userId } = requireCaller(req);
+  const { userId, keyId } = requireCaller(req);
   const { role } = req.context;
-  return { actorId: userId, ...(role !== undefined && { role }), ...traceOf(req, sealer) };
+  return {
+    actorId: userId,
+    ...(role !== undefined && { role }),
+    ...(keyId !== undefined && { keyId }),
+    ...traceOf(req, sealer),
+  };
 }

@@ -1,4 +1,5 @@
 import { adjustmentRoutes } from './adjustments';
+import { apiKeyRoutes } from './api-keys';
 import { attentionRoutes } from './attention';
 import { auditRoutes } from './audit';
 import { bankAccountRoutes } from './bank-accounts';
@@ -44,6 +45,7 @@ export function allRoutes(deps: ApiDeps): Route[] {
     ...staffRoutes(deps),
     ...userRoutes(deps),
     ...sessionRoutes(deps),
+    ...apiKeyRoutes(deps),
     ...healthRoutes(deps),
   ];
   return [...routes, openApiRoute(routes, API_VERSION)];

@@ -62,7 +62,7 @@ export function auditRoutes(deps: Pick<ApiDeps, 'shards' | 'names' | 'sealer'>):
 const notOurs = () => invalidRequest([{ field: 'query cursor', message: 'is not one of ours' }]);
 
 interface Detail {
-  by: { actor: string; role?: string; request?: string; address?: string };
+  by: { actor: string; role?: string; key?: string; request?: string; address?: string };
   note?: string;
 }
 
@@ -73,6 +73,7 @@ function itemOf(shard: number, row: AuditRow, sealer: Pick<Sealer, 'open'>): sch
     at: row.at.toISOString(),
     actor: by.actor,
     role: by.role ?? null,
+    key: by.key ?? null,
     kind: row.kind,
     subject: row.subject_id,
     requestId: by.request ?? null,

@@ -7,15 +7,15 @@ import type { Caller } from './tokens';
 
 export type { Caller } from './tokens';
 
-const BEARER = /^Bearer +([A-Za-z0-9_.-]+)$/i;
+const AUTHORIZATION = /^(?:Bearer|ApiKey) +([A-Za-z0-9_.-]+)$/i;
 
 /** Finds out who is calling; every route that isn't public begins with this. */
 export async function authenticate(callers: Callers, req: Request, how: { changes: boolean }): Promise<Caller> {
   const header = req.headers.authorization;
   if (header === undefined) {
-    throw new Problem('unauthenticated', { detail: 'This request carries no access token.' });
+    throw new Problem('unauthenticated', { detail: 'This request carries no access token and no API key.' });
   }
-  return (req.context.caller = await callers.identify(BEARER.exec(header)?.[1], how));
+  return (req.context.caller = await callers.identify(AUTHORIZATION.exec(header)?.[1], how));
 }
 
 /** The caller of a route that isn't public. */
@@ -27,11 +27,14 @@ export function requireCaller(req: Request): Caller {
 
 /** Whether the caller may do it, besides what their route allows. */
 export function mayDo(caller: Caller, permission: Permission): boolean {
-  return roleFor(permission, caller.roles) !== undefined;
+  return (caller.scopes?.includes(permission) ?? true) && roleFor(permission, caller.roles) !== undefined;
 }
 
 /** The role that lets the caller in: a staff one, where there is one. */
 export function requirePermission(caller: Caller, permission: Permission): Role {
+  if (caller.scopes?.includes(permission) === false) {
+    throw new Problem('forbidden', { detail: `This needs ${permission}, which is none of this key’s scopes.` });
+  }
   const role = roleFor(permission, caller.roles);
   if (role !== undefined) return role;
   const detail = `This needs ${permission}, which the role ${PERMISSIONS[permission].join(' or ')} has.`;

@@ -4,6 +4,7 @@ import type { UserId } from '../contracts/ids';
 import { isPassing, ShardUnavailable } from '../ledger/postgres';
 import type { Database } from '../ledger/schema';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
+import { idOfKey, keyStanding, noteKeyUsed } from '../users/api-keys';
 import { noteSessionUsed, sessionStanding } from '../users/sessions';
 import { userStanding, type Standing } from '../users/standing';
 import { Problem, shardUnavailable } from './problems';
@@ -60,6 +61,7 @@ export class Callers {
   private async proofOf(shown: string | undefined): Promise<Proof> {
     const { shards, tokens } = this.options;
     if (shown === undefined) throw new TypeError('This is no token');
+    if (shown.startsWith('hf_')) return this.proofOfKey(shown);
     const { userId, sessionId } = tokens.verify(shown);
     const shard = shards.forId(userId);
     if (!shard) throw new TypeError('The token names a user of no shard');
@@ -70,6 +72,19 @@ export class Callers {
       caller: { sessionId },
       look: (db) => sessionStanding(db, sessionId),
       noteUsed: (db) => noteSessionUsed(db, sessionId),
+    };
+  }
+
+  private proofOfKey(key: string): Proof {
+    const keyId = idOfKey(key);
+    const shard = keyId === undefined ? undefined : this.options.shards.forId(keyId);
+    if (keyId === undefined || !shard) throw new TypeError('This is no key');
+    return {
+      key,
+      shard,
+      caller: { keyId },
+      look: (db) => keyStanding(db, keyId, key),
+      noteUsed: (db) => noteKeyUsed(db, keyId),
     };
   }
 

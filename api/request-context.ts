@@ -86,6 +86,7 @@ function logRequest(
     status,
     ms: Math.round(ms * 10) / 10,
     userId: caller?.userId,
+    keyId: caller?.keyId,
     transactionId,
     code: problem?.code,
   };

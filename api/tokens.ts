@@ -1,4 +1,5 @@
 import { createSigner, createVerifier } from 'fast-jwt';
+import type { Permission } from '../contracts/permissions';
 import { ROLES, type Role } from '../contracts/statuses';
 import type { UserId } from '../contracts/ids';
 
@@ -9,6 +10,9 @@ export interface Caller {
   roles: readonly Role[];
   /** Without one, a token is good until it expires, or its user is frozen. */
   sessionId?: string;
+  /** The API key that speaks for them, and what it is limited to. */
+  keyId?: string;
+  scopes?: readonly Permission[];
 }
 
 export interface Tokens {

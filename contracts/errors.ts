@@ -16,6 +16,7 @@ export const errorCatalogue = {
   method_not_allowed: { status: 405, title: 'This address does not take that method', retry: false },
   username_taken: { status: 409, title: 'That username is taken', retry: false },
   idempotency_key_reused: { status: 409, title: 'The key was used for another command', retry: false },
+  too_many_api_keys: { status: 409, title: 'You have as many API keys as one may have', retry: false },
   too_late: { status: 409, title: 'It is too late for that', retry: false },
   not_awaiting_approval: { status: 409, title: 'The transaction is not waiting for approval', retry: false },
   not_in_attention: { status: 409, title: 'The transaction does not need attention', retry: false },

@@ -16,6 +16,7 @@ export const PERMISSIONS = {
   'profile:read': EVERYONE,
   'password:change': EVERYONE,
   'sessions:manage': EVERYONE,
+  'api-keys:manage': EVERYONE,
   'wallets:open': CUSTOMER,
   'wallets:close': CUSTOMER,
   'wallets:read': CUSTOMER,
@@ -52,6 +53,16 @@ export const PERMISSIONS = {
 } as const satisfies Record<string, readonly Role[]>;
 
 export type Permission = keyof typeof PERMISSIONS;
+
+/** What takes the person: whoever got hold of a key could stay, by these, when it is taken from them. */
+export const NEVER_BY_KEY: readonly Permission[] = [
+  'password:change',
+  'sessions:manage',
+  'sessions:end-any',
+  'api-keys:manage',
+  'roles:set',
+];
+export const SCOPES = (Object.keys(PERMISSIONS) as Permission[]).filter((each) => !NEVER_BY_KEY.includes(each));
 
 /** In which of the roles it may be done: a staff one, where there is one. */
 export function roleFor(permission: Permission, roles: readonly Role[]): Role | undefined {

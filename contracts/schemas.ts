@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { currencyCodes } from './currencies';
 import { USERNAME } from './ids';
+import { SCOPES } from './permissions';
 import { RECONCILIATION_SCOPES, RECONCILIATION_STATUSES } from './reconciliation';
 import {
   REPLICA_STATES,
@@ -107,6 +108,34 @@ export const passwordChange = z
     newPassword: text(200).min(10, 'must have at least 10 characters'),
   })
   .meta({ id: 'PasswordChange' });
+
+const scopes = z
+  .array(z.enum(SCOPES, 'must be a permission that a key can have'))
+  .meta({ description: 'Permissions: see docs/access.md', example: ['wallets:read'] });
+export const newApiKey = z
+  .strictObject({
+    name: text(100).min(1).meta({ description: 'For you to tell it by' }),
+    scopes: scopes.min(1).max(SCOPES.length),
+    expiresInDays: z.number().int().min(1).max(365),
+  })
+  .meta({ id: 'NewApiKey' });
+export const apiKey = z
+  .strictObject({
+    id: z.string().meta({ example: 'ak_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' }),
+    name: z.string(),
+    scopes,
+    createdAt: timestamp,
+    lastUsedAt: timestamp.nullable().meta({ description: 'To about a minute' }),
+    expiresAt: timestamp,
+  })
+  .meta({ id: 'ApiKey' });
+export const madeApiKey = z
+  .strictObject({
+    ...apiKey.shape,
+    key: z.string().meta({ description: 'For `Authorization: Bearer …` or `ApiKey …`; shown only here' }),
+  })
+  .meta({ id: 'MadeApiKey' });
+export const apiKeyList = z.strictObject({ data: z.array(apiKey) }).meta({ id: 'ApiKeyList' });
 
 export const newWallet = z
   .strictObject({
@@ -411,6 +440,7 @@ export const auditItem = z
     at: timestamp,
     actor: z.string().meta({ description: 'The id of who did it; `holdfast` is the system itself' }),
     role: z.string().nullable(),
+    key: z.string().nullable().meta({ description: 'The API key that did it in their name' }),
     kind: z.string(),
     subject: z.string(),
     requestId: z.string().nullable(),
@@ -480,6 +510,7 @@ export type BalanceView = z.infer<typeof balance>;
 export type InboxItemView = z.infer<typeof inboxItem>;
 export type StaffUserView = z.infer<typeof staffUser>;
 export type AuditItemView = z.infer<typeof auditItem>;
+export type ApiKeyView = z.infer<typeof apiKey>;
 export type LiveSessionView = z.infer<typeof liveSession>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;

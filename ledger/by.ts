@@ -5,6 +5,8 @@ export interface By {
   /** A user's id, or what acts without one: `holdfast`. */
   actorId: UserId;
   role?: string;
+  /** The API key that acts in their name. */
+  keyId?: string;
   requestId?: string;
   addressSealed?: string;
 }
@@ -13,11 +15,12 @@ export interface By {
 export const SYSTEM: By = { actorId: 'holdfast', role: 'system' };
 
 /** As it stands in an event's detail, always first: that is how the audit finds its events. */
-export function toldBy({ actorId, role, requestId, addressSealed }: By) {
+export function toldBy({ actorId, role, keyId, requestId, addressSealed }: By) {
   return {
     by: {
       actor: actorId,
       ...(role !== undefined && { role }),
+      ...(keyId !== undefined && { key: keyId }),
       ...(requestId !== undefined && { request: requestId }),
       ...(addressSealed !== undefined && { address: addressSealed }),
     },

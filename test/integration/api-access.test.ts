@@ -4,7 +4,7 @@ import type { Lanes } from '../../api/lane';
 import type { Route } from '../../api/routes';
 import { createTokens } from '../../api/tokens';
 import { sign, SIGNATURE_HEADER } from '../../bank/signature';
-import { roleFor } from '../../contracts/permissions';
+import { NEVER_BY_KEY, roleFor, SCOPES } from '../../contracts/permissions';
 import { ROLES, type Role } from '../../contracts/statuses';
 import { Sessions } from '../../users/sessions';
 import { TestApi, TOKEN_KEY, WEBHOOK_SECRET, type AskOptions, type TestUser } from '../support/api';
@@ -28,6 +28,7 @@ const transfer = { from: 'victim.SGD', to: 'mallory.SGD', amount: '1.00' };
 const payment = { wallet: 'victim.SGD', amount: '1.00', bankAccount: 'ba_0_aaaaaaaaaaaaaaaaaaaaaaaaaa' };
 const adjustment = { wallet: 'victim.SGD', amount: '-1.00', reason: 'because' };
 const newBankAccount = { holder: 'Some Body', number: 'NL91ABNA0417164300', bankCode: 'ABNANL2A' };
+const newKey = { name: 'for a service', scopes: ['transactions:read'], expiresInDays: 1 };
 const keyed = (body: object) => ({ body, headers: { 'Idempotency-Key': 'theft' } });
 const decision = (kind: string, body: object, roles: readonly Role[], stranger: 404 | 403) => ({
   path: `/v1/transactions/THE_TRANSACTION/${kind}`,
@@ -130,6 +131,9 @@ const rows: Record<string, Row> = {
   listSessions: { path: '/v1/sessions', for: EVERYONE, stranger: 'only the caller’s own' },
   endSession: { path: '/v1/sessions/THE_SESSION', for: EVERYONE, stranger: 404 },
   endSessions: { path: '/v1/sessions', for: EVERYONE, stranger: 'only the caller’s own' },
+  createApiKey: { path: '/v1/api-keys', request: { body: newKey }, for: EVERYONE, stranger: 'only the caller’s own' },
+  listApiKeys: { path: '/v1/api-keys', for: EVERYONE, stranger: 'only the caller’s own' },
+  revokeApiKey: { path: '/v1/api-keys/THE_KEY', for: EVERYONE, stranger: 404 },
   endUserSessions: { path: '/v1/ops/users/victim/sessions', for: OPERATORS, stranger: 403 },
   getHealth: { path: '/healthz', stranger: 'public' },
   getReadiness: { path: '/readyz', stranger: 'public' },
@@ -148,31 +152,33 @@ let api: TestApi;
 let routes: Route[];
 let victim: TestUser;
 let mallory: TestUser;
-let transactionOfVictim: string;
-let bankAccountOfVictim: string;
-let sessionOfVictim: string;
+/** Ids that stand for names in addresses. */
+let ofVictim: Record<string, string>;
 
 beforeAll(async () => {
   api = await TestApi.start({ lanes: NOTHING_MAY_PASS });
   routes = allRoutes(api.deps);
   victim = await api.newUser('victim', { name: 'Victoria Secretive', wallets: ['SGD'] });
   mallory = await api.newUser('mallory', { name: 'Mallory', wallets: ['SGD'] });
-  transactionOfVictim = await api.fund('victim', 'SGD', '100.00');
+  const transaction = await api.fund('victim', 'SGD', '100.00');
   const number = 'GB29NWBK60161331926819';
   const added = await api.post('/v1/bank-accounts', { ...newBankAccount, number }, victim.token);
-  bankAccountOfVictim = added.body.id;
+  const key = await api.post('/v1/api-keys', newKey, victim.token);
   const by = { actorId: victim.userId };
   const sessions = new Sessions(api.deps.shards, api.deps.sealer, 3_600);
-  sessionOfVictim = (await sessions.start(victim.userId, {}, by))!.sessionId;
+  const session = (await sessions.start(victim.userId, {}, by))!;
+  ofVictim = {
+    THE_TRANSACTION: transaction,
+    THE_BANK_ACCOUNT: added.body.id,
+    THE_KEY: key.body.id,
+    THE_SESSION: session.sessionId,
+  };
 });
 afterAll(() => api.close());
 
 function ask(row: Route, token: string | undefined, extra: AskOptions = {}) {
   const { path, request = {} } = rows[row.id]!;
-  const at = path
-    .replace('THE_TRANSACTION', transactionOfVictim)
-    .replace('THE_BANK_ACCOUNT', bankAccountOfVictim)
-    .replace('THE_SESSION', sessionOfVictim);
+  const at = path.replace(/THE_[A-Z_]+/, (name) => ofVictim[name]!);
   return api.ask(row.method.toUpperCase(), at, { token, ...request, ...extra });
 }
 
@@ -247,6 +253,23 @@ describe('access', () => {
     }
   });
 
+  test('with an API key is 403 on each route that its scopes don’t name, and a key can never be given all', async () => {
+    const { token } = await api.newUser('of_all_trades', { roles: [...ROLES] });
+    const make = async (scopes: readonly string[]) => {
+      const { status, body } = await api.post('/v1/api-keys', { ...newKey, scopes }, token);
+      return { status, key: body.key as string };
+    };
+    for (const scopes of [['wallets:read'], ['audit:read', 'transactions:read'], SCOPES]) {
+      const { key } = await make(scopes);
+      for (const row of routes) {
+        if (row.auth === 'public' || scopes.includes(row.auth)) continue;
+        const { status, body } = await ask(row, key);
+        expect({ id: row.id, status, code: body.code }).toEqual({ id: row.id, status: 403, code: 'forbidden' });
+      }
+    }
+    for (const permission of NEVER_BY_KEY) expect((await make([permission])).status).toBe(422);
+  });
+
   test('lets a customer neither see nor move another user’s things, on any route', async () => {
     const before = await everythingOf(victim);
     for (const row of routes) {
@@ -283,7 +306,7 @@ describe('access', () => {
 });
 
 async function everythingOf(user: TestUser) {
-  const lists = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/bank-accounts', '/v1/sessions'];
+  const lists = ['/v1/me', '/v1/wallets', '/v1/transactions', '/v1/bank-accounts', '/v1/sessions', '/v1/api-keys'];
   const paths = [...lists, '/v1/wallets/victim.SGD/entries'];
   const answers = await Promise.all(paths.map((path) => api.get(path, user.token)));
   return answers.map(({ status, body }) => ({ status, body: body as unknown }));
