@@ -2,7 +2,7 @@ import type { Request } from 'express';
 import { PERMISSIONS, roleFor, type Permission } from '../contracts/permissions';
 import type { Role } from '../contracts/statuses';
 import { Problem } from './problems';
-import type { Callers } from './callers';
+import type { Callers, How } from './callers';
 import type { Caller } from './tokens';
 
 export type { Caller } from './tokens';
@@ -10,7 +10,7 @@ export type { Caller } from './tokens';
 const AUTHORIZATION = /^(?:Bearer|ApiKey) +([A-Za-z0-9_.-]+)$/i;
 
 /** Finds out who is calling; every route that isn't public begins with this. */
-export async function authenticate(callers: Callers, req: Request, how: { changes: boolean }): Promise<Caller> {
+export async function authenticate(callers: Callers, req: Request, how: How): Promise<Caller> {
   const header = req.headers.authorization;
   if (header === undefined) {
     throw new Problem('unauthenticated', { detail: 'This request carries no access token and no API key.' });

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
-import type { UserId } from '../contracts/ids';
+import { USERNAME, type UserId } from '../contracts/ids';
+import type { Role } from '../contracts/statuses';
+import type { By } from '../ledger/by';
 import { isPassing, ShardUnavailable } from '../ledger/postgres';
 import type { Database } from '../ledger/schema';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
 import { idOfKey, keyStanding, noteKeyUsed } from '../users/api-keys';
+import { identityStanding } from '../users/identities';
 import { noteSessionUsed, sessionStanding } from '../users/sessions';
 import { userStanding, type Standing } from '../users/standing';
 import { Problem, shardUnavailable } from './problems';
+import type { Provider, Vouched } from './provider';
 import type { Caller, Tokens } from './tokens';
 
 /** What somebody shows to say who they are, and where to find out whether it still holds. */
@@ -15,14 +19,24 @@ interface Proof {
   /** What is found out is remembered under this. */
   key: string;
   shard: Shard;
-  caller: Partial<Caller>;
+  caller: Pick<Caller, 'sessionId' | 'keyId'>;
+  /** Where somebody else says so too: they have at most these. */
+  roles?: readonly Role[];
   look(db: Kysely<Database>): Promise<Standing | undefined>;
   noteUsed?(db: Kysely<Database>): Promise<void>;
+}
+
+/** What is asked for, and by whom an event that it leaves is told. */
+export interface How {
+  changes: boolean;
+  trace?: () => Partial<By>;
 }
 
 interface Options {
   shards: Shards;
   tokens: Tokens;
+  /** Whose tokens are accepted besides our own. */
+  provider?: Provider | undefined;
   /** How long what was found out about a caller may be relied on. */
   rememberMs: number;
 }
@@ -42,8 +56,8 @@ export class Callers {
   constructor(private readonly options: Options) {}
 
   /** Throws for whatever doesn't let anybody in, or no longer does. */
-  async identify(shown: string | undefined, { changes }: { changes: boolean }): Promise<Caller> {
-    const proof = await this.proofOf(shown).catch((cause: unknown) => {
+  async identify(shown: string | undefined, { changes, trace }: How): Promise<Caller> {
+    const proof = await this.proofOf(shown, trace).catch((cause: unknown) => {
       // Why it failed is of use to nobody who should have a token.
       throw cause instanceof Problem ? cause : noLongerGood();
     });
@@ -58,12 +72,16 @@ export class Callers {
     for (const [key, { caller }] of this.remembered) if (caller.userId === userId) this.remembered.delete(key);
   }
 
-  private async proofOf(shown: string | undefined): Promise<Proof> {
-    const { shards, tokens } = this.options;
+  private async proofOf(shown: string | undefined, trace: How['trace']): Promise<Proof> {
     if (shown === undefined) throw new TypeError('This is no token');
     if (shown.startsWith('hf_')) return this.proofOfKey(shown);
-    const { userId, sessionId } = tokens.verify(shown);
-    const shard = shards.forId(userId);
+    const { provider, tokens } = this.options;
+    if (provider?.isFor(shown)) return this.proofOfIdentity(shown, await provider.verify(shown), trace);
+    return this.proofOfToken(tokens.verify(shown));
+  }
+
+  private proofOfToken({ userId, sessionId }: Caller): Proof {
+    const shard = this.options.shards.forId(userId);
     if (!shard) throw new TypeError('The token names a user of no shard');
     if (sessionId === undefined) return { key: userId, shard, caller: {}, look: (db) => userStanding(db, userId) };
     return {
@@ -88,6 +106,17 @@ export class Callers {
     };
   }
 
+  private proofOfIdentity(token: string, { roles, ...identity }: Vouched, trace: How['trace']): Proof {
+    if (!USERNAME.test(identity.username)) throw new Problem('unknown_identity');
+    const shard = this.options.shards.forUsername(identity.username);
+    const look = async () => {
+      const standing = await identityStanding(shard, identity, trace?.() ?? {});
+      if (!standing?.isTheirs) throw new Problem('unknown_identity');
+      return standing;
+    };
+    return { key: token, shard, caller: {}, ...(roles && { roles }), look };
+  }
+
   private recall(key: string): Caller | undefined {
     const known = this.remembered.get(key);
     return known && performance.now() < known.until ? known.caller : undefined;
@@ -106,7 +135,8 @@ export class Callers {
     const standing = await ask(shard, changes, proof.look);
     if (!standing) throw noLongerGood();
     if (standing.status === 'frozen') throw new Problem('user_frozen');
-    const { userId, username, roles, scopes, lastUsedAt } = standing;
+    const { userId, username, scopes, lastUsedAt } = standing;
+    const roles = standing.roles.filter((role) => proof.roles?.includes(role) ?? true);
     const caller: Caller = { userId, username, roles, ...(scopes && { scopes }), ...proof.caller };
     if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
     this.remembered.set(key, { caller, until });

@@ -126,8 +126,7 @@ async function find({ shards }: ApiDeps, req: Request, kind: DecisionKind): Prom
   const id = String(req.params['transactionId']);
   const shard = isTransactionId(id) ? shards.forId(id) : undefined;
   const row = shard && (await findTransaction(shard.db, id));
-  const mayDecide =
-    kind !== 'cancel' || mayDo(caller, 'transactions:cancel-any') || row?.actor_id === caller.userId;
+  const mayDecide = kind !== 'cancel' || mayDo(caller, 'transactions:cancel-any') || row?.actor_id === caller.userId;
   if (!row || !mayDecide) throw new Problem('not_found');
   req.context.transactionId = id;
   return { shard, row };

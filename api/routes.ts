@@ -2,6 +2,8 @@ import type { Request, RequestHandler, Response } from 'express';
 import { z, type ZodType } from 'zod';
 import type { ErrorCode } from '../contracts/errors';
 import type { Permission } from '../contracts/permissions';
+import type { Sealer } from '../ledger/seal';
+import { traceOf } from './acting';
 import { authenticate, requirePermission } from './auth';
 import { readJson } from './body';
 import type { Callers } from './callers';
@@ -64,7 +66,10 @@ const BODY_LIMIT_BYTES = 100 * 1024;
 const noQuery = z.strictObject({});
 
 /** A row as Express serves it. Who is calling comes first, so that strangers learn nothing of what a body should be. */
-export function serve(row: Route, deps: { callers: Callers; isStopping: () => boolean }): RequestHandler {
+export function serve(
+  row: Route,
+  deps: { callers: Callers; sealer: Sealer; isStopping: () => boolean },
+): RequestHandler {
   const changes = row.method !== 'get';
   return async (req, res) => {
     req.context.route = row.path;
@@ -72,7 +77,8 @@ export function serve(row: Route, deps: { callers: Callers; isStopping: () => bo
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
     if (row.auth !== 'public') {
-      req.context.role = requirePermission(await authenticate(deps.callers, req, { changes }), row.auth);
+      const trace = () => traceOf(req, deps.sealer);
+      req.context.role = requirePermission(await authenticate(deps.callers, req, { changes, trace }), row.auth);
     }
     const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;
     let body: unknown;
@@ -88,7 +94,13 @@ export function serve(row: Route, deps: { callers: Callers; isStopping: () => bo
 export function problemsOf(row: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(row.problems);
   codes.add('invalid_request').add('internal');
-  if (row.auth !== 'public') codes.add('unauthenticated').add('forbidden').add('user_frozen');
+  if (row.auth !== 'public')
+    codes
+      .add('unauthenticated')
+      .add('forbidden')
+      .add('user_frozen')
+      .add('unknown_identity')
+      .add('provider_unavailable');
   if (row.body) codes.add('malformed_json').add('body_too_large').add('unsupported_media_type');
   if (row.method !== 'get') codes.add('shutting_down');
   if (row.path.startsWith('/v1/')) codes.add('shard_unavailable');

@@ -6,6 +6,7 @@ import { createApp } from '../api/app';
 import { Callers } from '../api/callers';
 import { Lanes } from '../api/lane';
 import { createLog } from '../api/log';
+import { Provider } from '../api/provider';
 import { createTokens } from '../api/tokens';
 import { PAYMENT_TASK_QUEUE } from '../contracts/payments';
 import { LANE_TASK_QUEUE } from '../contracts/transfers';
@@ -60,13 +61,14 @@ export async function runApi(config: Config): Promise<void> {
   const working = Promise.all(workers.map((worker) => worker.run()));
 
   const tokens = createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds });
+  const provider = config.provider && new Provider(config.provider);
   let stopping = false;
   const app = createApp({
     shards,
     names: new Names(shards),
     sealer,
     tokens,
-    callers: new Callers({ shards, tokens, rememberMs: config.sessions.revokedWithinMs }),
+    callers: new Callers({ shards, tokens, provider, rememberMs: config.sessions.revokedWithinMs }),
     sessionTtlSeconds: config.sessions.ttlSeconds,
     log,
     lanes,

@@ -1,6 +1,8 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
+import type { ProviderOptions } from '../api/provider';
 import type { PaymentSettings } from '../contracts/payments';
+import { oidcConfig, oidcContradictions, oidcVariables } from './oidc-settings';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
 import {
   amountsByCurrency,
@@ -61,6 +63,8 @@ export interface Config {
   notify: NotifyConfig;
   tokenTtlSeconds: number;
   sessions: { ttlSeconds: number; revokedWithinMs: number };
+  /** Whose tokens are accepted besides our own. */
+  provider?: ProviderOptions | undefined;
   logLevel: string;
 }
 
@@ -116,6 +120,7 @@ const schema = z.object({
   HOLDFAST_APPROVAL_WITHIN_MS: integer({ min: 1, max: 30 * 24 * HOUR_MS, default: 24 * HOUR_MS, unit: 'milliseconds' }),
   HOLDFAST_APPROVAL_FROM: amountsByCurrency('SGD:10000.00,JPY:1000000'),
   ...notifyVariables,
+  ...oidcVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   HOLDFAST_SESSION_TTL_SECONDS: integer({ min: 300, max: 90 * 86_400, default: 7 * 86_400, unit: 'seconds' }),
   HOLDFAST_REVOKED_WITHIN_MS: integer({ min: 0, max: 10_000, default: 3_000, unit: 'milliseconds' }),
@@ -195,6 +200,7 @@ export function loadConfig(env: Env): Config {
       ttlSeconds: settings.HOLDFAST_SESSION_TTL_SECONDS,
       revokedWithinMs: settings.HOLDFAST_REVOKED_WITHIN_MS,
     },
+    provider: oidcConfig(settings),
     logLevel: settings.LOG_LEVEL,
   };
 }
@@ -243,7 +249,7 @@ function wrongDatabases(settings: Databases): ConfigProblem[] {
 
 /** What is wrong only when seen together. */
 function contradictions(settings: z.infer<typeof schema>): ConfigProblem[] {
-  const problems = [...notifyContradictions(settings), ...wrongDatabases(settings)];
+  const problems = [...notifyContradictions(settings), ...oidcContradictions(settings), ...wrongDatabases(settings)];
   if (settings.HOLDFAST_TOKEN_KEY === settings.HOLDFAST_COMMAND_KEY) {
     problems.push({
       variable: 'HOLDFAST_TOKEN_KEY',

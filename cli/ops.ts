@@ -32,7 +32,12 @@ export function opsCommand(env: Env, exit: (code: number) => void): Command {
       import('./ops/settings.js'),
       import('./ops/screen.js'),
     ]);
-    exit(await work(await Client.signIn(opsSettings(env)), terminal()));
+    const client = await Client.signIn(opsSettings(env));
+    try {
+      exit(await work(client, terminal()));
+    } finally {
+      await client.signOut();
+    }
   };
 
   filtered(ops.command('list'))

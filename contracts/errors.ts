@@ -11,6 +11,7 @@ export const errorCatalogue = {
   bad_signature: { status: 401, title: 'The signature is not the bank’s, or is too old', retry: false },
   forbidden: { status: 403, title: 'Your role does not allow this', retry: false },
   own_request: { status: 403, title: 'This takes another person than who asked for it', retry: false },
+  unknown_identity: { status: 403, title: 'Nobody here is who the provider says', retry: false },
   user_frozen: { status: 403, title: 'This user is frozen', retry: false },
   not_found: { status: 404, title: 'There is nothing here that you may see', retry: false },
   method_not_allowed: { status: 405, title: 'This address does not take that method', retry: false },
@@ -42,6 +43,7 @@ export const errorCatalogue = {
   overloaded: { status: 503, title: 'Too much is waiting; nothing was started', retry: true },
   shard_unavailable: { status: 503, title: 'The database of this user is not reachable', retry: true },
   outcome_unknown: { status: 503, title: 'The outcome is not known yet', retry: true },
+  provider_unavailable: { status: 503, title: 'The keys of the identity provider can not be had', retry: true },
   shutting_down: { status: 503, title: 'This process is stopping; nothing was started', retry: true },
 } as const satisfies Record<string, { status: number; title: string; retry: boolean }>;
 

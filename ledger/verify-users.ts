@@ -33,6 +33,45 @@ export async function checkUsers(books: Kysely<Database>, found: (finding: Findi
   }
 }
 
+interface KeyRow {
+  id: string;
+  user_id: string;
+  scopes: string[];
+  expires_at: Date;
+  revoked: boolean;
+  made: string | null;
+  told_revoked: boolean;
+}
+
+/** What an API key may do is what the chain says it was made for: nobody has slipped one in, or brought one back. */
+export async function checkApiKeys(books: Kysely<Database>, found: (finding: Finding) => void): Promise<void> {
+  for (let after = ''; ;) {
+    const { rows } = await sql<KeyRow>`
+      select k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at is not null as revoked,
+        (select detail from events where subject_id = k.id and kind = 'api_key_made'
+          order by at, block, index limit 1) as made,
+        exists (select from events where subject_id = k.id and kind = 'api_key_revoked') as told_revoked
+      from api_keys k where k.id > ${after} order by k.id limit ${AT_ONCE}`.execute(books);
+    for (const row of rows) {
+      const detail = wrongInKey(row);
+      if (detail !== undefined) found({ kind: 'api_key', subject: row.id, detail });
+    }
+    const last = rows.at(-1);
+    if (!last) return;
+    after = last.id;
+  }
+}
+
+function wrongInKey({ user_id: owner, scopes, expires_at: expiresAt, ...row }: KeyRow): string | undefined {
+  if (row.made === null) return 'is there, and no event made it';
+  const made = JSON.parse(row.made) as { owner: string; scopes: string[]; expiresAt: string };
+  if (made.owner !== owner) return `is ${owner}'s, was made for ${made.owner}`;
+  if (!scopes.every((scope) => made.scopes.includes(scope)))
+    return `has ${scopes.join()}, was given ${made.scopes.join()}`;
+  if (expiresAt > new Date(made.expiresAt)) return `ends ${expiresAt.toISOString()}, was to end ${made.expiresAt}`;
+  return row.told_revoked && !row.revoked ? 'is good, the last event says revoked' : undefined;
+}
+
 function findingsOf({ id, roles, status, told_roles: told, told_status: toldStatus, stray_wallets }: Row): Finding[] {
   const findings: Finding[] = [];
   if (!roles.every((role) => told.includes(role))) {

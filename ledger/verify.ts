@@ -4,7 +4,7 @@ import { DECISION_EVENT_KINDS, eventOfDecision } from './books';
 import { withoutTrace } from './by';
 import { blockHash, GENESIS_HASH } from './chain';
 import type { Database } from './schema';
-import { checkUsers } from './verify-users';
+import { checkApiKeys, checkUsers } from './verify-users';
 
 export interface Finding {
   kind: string;
@@ -95,7 +95,11 @@ class Verifier {
     const { number, hash, at } = this.last;
     const place = { block: `${number}`, hash: hash.toString('hex'), at: at.toISOString() };
     const isLast = this.from.account !== undefined && account === undefined;
-    if (isLast) await checkUsers(this.books, ({ kind, subject, detail }) => this.found(kind, subject, detail));
+    if (isLast) {
+      const found = ({ kind, subject, detail }: Finding) => this.found(kind, subject, detail);
+      await checkUsers(this.books, found);
+      await checkApiKeys(this.books, found);
+    }
     return { ...this.result, isLast, place: { ...place, ...(account !== undefined && { account }) } };
   }
 

@@ -16,13 +16,19 @@ export class OpsClient {
   private constructor(
     private readonly url: string,
     private readonly token: string,
+    private readonly isOwnSession = false,
   ) {}
 
   static async signIn({ url, credentials }: OpsSettings): Promise<OpsClient> {
     if ('token' in credentials) return new OpsClient(url, credentials.token);
     const reply = await new OpsClient(url, '').ask('POST', '/v1/sessions', { body: credentials });
     if (reply.status !== 201) throw refusal(reply, `${credentials.username} can't sign in at ${url}`);
-    return new OpsClient(url, (reply.body as { accessToken: string }).accessToken);
+    return new OpsClient(url, (reply.body as { accessToken: string }).accessToken, true);
+  }
+
+  /** Ends what it began; should it not reach the API any more, the session ends by itself some day. */
+  async signOut(): Promise<void> {
+    if (this.isOwnSession) await this.ask('DELETE', '/v1/sessions/current').catch(() => undefined);
   }
 
   async get<Body>(path: string, query: Record<string, string | undefined> = {}): Promise<Body> {

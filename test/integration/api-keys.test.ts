@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { Callers } from '../../api/callers';
+import { verifyShard } from '../../ledger/verify';
 import { MAX_KEYS } from '../../users/api-keys';
 import { TestApi, type TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
@@ -159,4 +160,38 @@ test('a user has so many at most, however many are asked for at once', async () 
     token: many.token,
   });
   expect((await ask()).status).toBe(201);
+});
+
+const behindItsBack: [string, string, string][] = [
+  [
+    'given more',
+    `update api_keys set scopes = scopes || array['wallets:read'] where id = $1`,
+    'has profile:read,wallets:read',
+  ],
+  ['made to last', `update api_keys set expires_at = expires_at + interval '1 year' where id = $1`, 'was to end'],
+  ['slipped in', `update api_keys set id = left($1, 8) || 'slipped' where id = $1`, 'no event made it'],
+];
+
+test.each(behindItsBack)(
+  'a key that was %s behind the chain’s back is found by the verification',
+  async (what, sql, says) => {
+    const user = await api.newUser(`verified_${what.replaceAll(' ', '_')}`);
+    const { id } = await make(user, ['profile:read']);
+    const { db } = api.deps.shards.shard(0);
+    await owner.query(sql, [id]);
+    const { findings } = await verifyShard(db);
+    expect(findings).toEqual([{ kind: 'api_key', subject: expect.any(String), detail: expect.stringContaining(says) }]);
+    await owner.query('delete from api_keys where user_id = $1', [user.userId]);
+    expect((await verifyShard(db)).findings).toEqual([]);
+  },
+);
+
+test('a revoked key that was brought back behind the chain’s back is found, too', async () => {
+  const user = await api.newUser('brought_back');
+  const { id } = await make(user, ['profile:read']);
+  await api.ask('DELETE', `/v1/api-keys/${id}`, { token: user.token });
+  await owner.query('update api_keys set revoked_at = null where id = $1', [id]);
+  const { db } = api.deps.shards.shard(0);
+  expect((await verifyShard(db)).findings).toMatchObject([{ kind: 'api_key', subject: id }]);
+  await owner.query('delete from api_keys where id = $1', [id]);
 });

@@ -8,6 +8,7 @@ import { Callers } from '../../api/callers';
 import { createHttpRail } from '../../bank/http-rail';
 import type { Lanes } from '../../api/lane';
 import { describeError } from '../../api/log';
+import type { Provider } from '../../api/provider';
 import { createTokens, type Caller } from '../../api/tokens';
 import { systemAccountId } from '../../contracts/ids';
 import { parseAmount } from '../../contracts/money';
@@ -58,7 +59,7 @@ export class TestApi {
   ) {}
 
   static async start(
-    choose: { lanes?: Lanes; deps?: Partial<ApiDeps>; database?: TestDatabase } = {},
+    choose: { lanes?: Lanes; deps?: Partial<ApiDeps>; database?: TestDatabase; provider?: Provider } = {},
   ): Promise<TestApi> {
     const database = choose.database ?? (await cloneDatabase());
     const logged: Record<string, unknown>[] = [];
@@ -92,7 +93,10 @@ export class TestApi {
       slowRequestMs: 1_000,
       ...choose.deps,
     };
-    const deps: ApiDeps = { callers: new Callers({ ...parts, rememberMs: 3_000 }), ...parts };
+    const deps: ApiDeps = {
+      callers: new Callers({ ...parts, provider: choose.provider, rememberMs: 3_000 }),
+      ...parts,
+    };
     const server = createServer(createApp(deps));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

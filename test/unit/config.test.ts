@@ -208,6 +208,39 @@ test('half of a channel is reported, and both halves make it', () => {
   });
 });
 
+test('an identity provider needs an audience, is reached by https in production, and gives only roles there are', () => {
+  const oidc = { HOLDFAST_OIDC_ISSUER: 'https://login.example.com/realms/wallet', HOLDFAST_OIDC_AUDIENCE: 'wallet' };
+  expect(loadConfig(good).provider).toBeUndefined();
+  expect(loadConfig({ ...good, ...oidc }).provider).toEqual({
+    issuer: oidc.HOLDFAST_OIDC_ISSUER,
+    audience: 'wallet',
+    algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+    usernameClaim: 'preferred_username',
+  });
+  const roles = { HOLDFAST_OIDC_ROLES_CLAIM: 'groups', HOLDFAST_OIDC_ROLES: 'urn:wallet:ops:ops, wallet-admin:admin' };
+  expect(loadConfig({ ...good, ...oidc, ...roles }).provider?.roles).toEqual({
+    claim: 'groups',
+    names: new Map([
+      ['urn:wallet:ops', 'ops'],
+      ['wallet-admin', 'admin'],
+    ]),
+  });
+  for (const settings of [oidc, roles]) {
+    for (const [half] of Object.entries(settings)) {
+      expect(variables({ ...good, ...oidc, ...roles, [half]: '' })).toEqual([half]);
+    }
+  }
+  for (const HOLDFAST_OIDC_ALGORITHMS of ['HS256', 'RS256,none', 'RS256,']) {
+    expect(variables({ ...good, ...oidc, HOLDFAST_OIDC_ALGORITHMS })).toEqual(['HOLDFAST_OIDC_ALGORITHMS']);
+  }
+  for (const HOLDFAST_OIDC_ROLES of ['wallet-ops', 'wallet-ops:root', ':ops']) {
+    expect(variables({ ...good, ...oidc, ...roles, HOLDFAST_OIDC_ROLES })).toEqual(['HOLDFAST_OIDC_ROLES']);
+  }
+  const open = { ...good, ...oidc, HOLDFAST_OIDC_ISSUER: 'http://login.example.com' };
+  expect(variables(open)).toEqual([]);
+  expect(variables({ ...open, HOLDFAST_ENV: 'production' })).toEqual(['HOLDFAST_OIDC_ISSUER']);
+});
+
 test('two of our own servers can not share a port; any number of them can pick a free one', () => {
   expect(variables({ PORT: '7233' }, loadLocalSettings)).toEqual(['HOLDFAST_TEMPORAL_PORT']);
   expect(variables({ PORT: '7233', TEMPORAL_ADDRESS: 't:1' }, loadLocalSettings)).toEqual([]);
