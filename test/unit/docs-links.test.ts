@@ -71,7 +71,7 @@ test.each(pages)('%s names only settings that .env.example has', (page) => {
   const text = readFileSync(path.join(root, page), 'utf8');
   const named = [...text.matchAll(/\bHOLDFAST_[A-Z_]+[A-Z]\b/g)].map(([name]) => name);
   const ofTestsOnly = ['HOLDFAST_KEEP_LOGS', 'HOLDFAST_RECORD_HISTORIES', 'HOLDFAST_WRITE_DOCS'];
-  const isOfTests = (name: string) => ofTestsOnly.includes(name) || name.startsWith('HOLDFAST_MODEL_');
+  const isOfTests = (name: string) => ofTestsOnly.includes(name) || /^HOLDFAST_(MODEL|TEST)_/.test(name);
   const known = (name: string) => defaults.has(name) || isOfTests(name);
   expect(named.filter((name) => !known(name))).toEqual([]);
 });
