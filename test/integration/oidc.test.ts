@@ -149,6 +149,11 @@ describe('a token', () => {
     expect((await me(await vera({}))).status).toBe(200);
   });
 
+  test('by an algorithm that is published, but not allowed, lets nobody in', async () => {
+    const choosy = new Provider(options({ algorithms: ['ES256'] }));
+    await expect(choosy.verify(await vera({}))).rejects.toMatchObject({ code: 'ERR_JOSE_ALG_NOT_ALLOWED' });
+  });
+
   test('may be a little older or newer than the clocks say', async () => {
     expect((await me(await vera({ exp: now() - 1 }))).status).toBe(200);
     expect((await me(await vera({ nbf: now() + 2 }))).status).toBe(200);
