@@ -3,11 +3,11 @@ import type { Sealer } from '../ledger/seal';
 import type { Audience, Channel } from './channels';
 import { emailChannel, type EmailSettings } from './email-channel';
 import { logChannel } from './log-channel';
-import { webhookChannel } from './webhook-channel';
+import { webhookChannel, type WebhookSettings } from './webhook-channel';
 
 export interface ChannelSettings {
   log: 'ops' | 'all' | 'none';
-  webhook?: { url: string; secret: string };
+  webhook?: WebhookSettings;
   email?: EmailSettings;
 }
 

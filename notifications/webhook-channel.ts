@@ -1,33 +1,36 @@
 import { createHmac } from 'node:crypto';
 import type { Channel, Message } from './channels';
+import { createOutgoing, NotAllowed, type OutgoingRules, type Resolve } from './outgoing';
 
 const TIMEOUT_MS = 5_000;
 
+export interface WebhookSettings {
+  url: string;
+  secret: string;
+  rules: OutgoingRules;
+}
+
 /** A signed POST of JSON to an address of the operator's, for ops and for users alike. */
-export function webhookChannel({ url, secret }: { url: string; secret: string }): Channel {
+export function webhookChannel({ url, secret, rules }: WebhookSettings, resolve?: Resolve): Channel {
+  const outgoing = createOutgoing(rules, resolve);
   return {
     name: 'webhook',
     reaches: ['ops', 'user'],
     atOnce: 32,
     async send(message) {
       const body = JSON.stringify(payloadOf(message));
-      const response = await fetch(url, {
-        method: 'POST',
-        body,
-        redirect: 'manual',
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-        headers: {
-          'content-type': 'application/json',
-          'idempotency-key': message.id,
-          'holdfast-signature': sign(secret, new Date(), body),
-        },
-      }).catch((error: unknown) => {
-        throw new Error(`the webhook's server did not answer: ${causeOf(error)}`);
+      const headers = {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(body)),
+        'idempotency-key': message.id,
+        'holdfast-signature': sign(secret, new Date(), body),
+      };
+      const status = await outgoing.post(url, { headers, body, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
+        throw new Error(reasonOf(error));
       });
-      await response.body?.cancel();
-      if (!response.ok) throw new Error(`the webhook's server answered ${response.status}`);
+      if (status < 200 || status > 299) throw new Error(`the webhook's server answered ${status}`);
     },
-    close: () => undefined,
+    close: () => outgoing.close(),
   };
 }
 
@@ -51,8 +54,8 @@ export function sign(secret: string, at: Date, body: string): string {
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
 }
 
-/** fetch says only that it failed; why is in the cause. */
-function causeOf(error: unknown): string {
-  const { name, cause } = error as { name?: string; cause?: { code?: string } };
-  return cause?.code ?? name ?? String(error);
+function reasonOf(error: unknown): string {
+  if (error instanceof NotAllowed) return `the webhook's server was not asked: ${error.message}`;
+  const { code, name } = error as { code?: string; name?: string };
+  return `the webhook's server did not answer: ${code ?? name ?? String(error)}`;
 }

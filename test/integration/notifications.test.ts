@@ -26,7 +26,7 @@ beforeAll(async () => {
   [hooks, mails] = await Promise.all([HookReceiver.start(), MailReceiver.start()]);
   const settings = {
     log: 'none' as const,
-    webhook: { url: hooks.url, secret: SECRET },
+    webhook: { url: hooks.url, secret: SECRET, rules: { httpsOnly: false, allowPrivate: true } },
     email: { smtpUrl: mails.url, from: 'Holdfast <wallet@example.com>', opsAddress: OPS },
   };
   // The API of the tests seals with this key.
