@@ -10,6 +10,7 @@ import { entryRoutes } from './entries';
 import { fundingRoutes } from './funding';
 import { healthRoutes } from './health';
 import { inboxRoutes } from './inbox';
+import { limitRoutes } from './limits';
 import { openApiRoute } from './openapi';
 import { payeeRoutes } from './payees';
 import { paymentRoutes } from './payments';
@@ -43,6 +44,7 @@ export function allRoutes(deps: ApiDeps): Route[] {
     ...reconciliationRoutes(deps),
     ...auditRoutes(deps),
     ...staffRoutes(deps),
+    ...limitRoutes(deps),
     ...userRoutes(deps),
     ...sessionRoutes(deps),
     ...apiKeyRoutes(deps),

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Rail } from '../bank/rail';
+import type { DefaultLimits } from '../contracts/limits';
 import type { Names } from '../ledger/names';
 import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
@@ -24,6 +25,8 @@ export interface ApiDeps {
   rail: Pick<Rail, 'readWebhook'>;
   /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
   approvalFrom: ReadonlyMap<string, bigint>;
+  /** Of every wallet to which staff gave none. */
+  defaultLimits: DefaultLimits;
   /** The page of a workflow in the Temporal Web UI, where that is configured. */
   workflowUrl: (workflowId: string) => string | null;
   /** What is younger than this, a reconciliation with the bank leaves alone. */

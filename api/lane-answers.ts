@@ -5,7 +5,8 @@ import { isFinal } from '../contracts/statuses';
 import type { TransferItem } from '../contracts/transfers';
 import type { ApiDeps } from './deps';
 import { LaneRefusal, type LaneAnswer } from './lane';
-import { Problem } from './problems';
+import { passedLimit } from './passed-limits';
+import { Problem, type ProblemOptions } from './problems';
 import type { Route } from './routes';
 import { sendJson } from './send';
 import { clearTransactionView } from './views';
@@ -53,14 +54,15 @@ function answerOf(description: string) {
 
 /** Sends it on its way, and answers what has become of it, or that it is under way. */
 export async function answerThroughLane(
-  { lanes }: Pick<ApiDeps, 'lanes'>,
+  { lanes, shards }: Pick<ApiDeps, 'lanes' | 'shards'>,
   { req, res }: { req: Request; res: Response },
   asked: Asked,
 ): Promise<void> {
   req.context.transactionId = asked.item.id;
   const wantsAsync = /(^|[,;\s])respond-async($|[,;\s])/i.test(req.get('prefer') ?? '');
   const answer = await (wantsAsync ? lanes.defer(asked.item) : lanes.submit(asked.item)).catch(asProblem);
-  respond(res, asked, answer, wantsAsync);
+  const limit = answer.status === 'rejected' ? await passedLimit(shards, answer) : undefined;
+  respond(res, asked, answer, { wantsAsync, limit });
 }
 
 function asProblem(error: unknown): never {
@@ -72,7 +74,12 @@ export function problemOf({ code, cause, shard }: LaneRefusal): Problem {
   return new Problem(code, { detail, cause });
 }
 
-function respond(res: Response, asked: Asked, answer: LaneAnswer, wantsAsync: boolean): void {
+function respond(
+  res: Response,
+  asked: Asked,
+  answer: LaneAnswer,
+  { wantsAsync, limit }: { wantsAsync: boolean; limit: ProblemOptions['limit'] },
+): void {
   if (answer.status === 'conflict') {
     throw new Problem('idempotency_key_reused', { detail: 'This key belongs to another command of yours.' });
   }
@@ -80,7 +87,7 @@ function respond(res: Response, asked: Asked, answer: LaneAnswer, wantsAsync: bo
   const headers: Record<string, string> = { Location: transaction.links.self };
   if (answer.replayed) headers['Idempotent-Replayed'] = 'true';
   if (answer.status === 'rejected' || answer.status === 'cancelled') {
-    throw new Problem('transaction_rejected', { detail: transaction.reason ?? undefined, transaction, headers });
+    throw new Problem('transaction_rejected', { detail: transaction.reason ?? undefined, transaction, limit, headers });
   }
   if (wantsAsync) headers['Preference-Applied'] = 'respond-async';
   for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);

@@ -7,8 +7,9 @@ import { findTransaction } from '../ledger/queries';
 import type { Shard } from '../ledger/shards';
 import type { StartedPayment } from '../workflows/start-options';
 import type { ApiDeps } from './deps';
+import { passedLimit } from './passed-limits';
 import { post, unexpected } from './posting';
-import { Problem } from './problems';
+import { Problem, type ProblemOptions } from './problems';
 import type { Route } from './routes';
 import { sendJson } from './send';
 import { clearTransactionView } from './views';
@@ -109,16 +110,22 @@ export async function answerPayment(
       if (now) standing = { ...standingOf(now), replayed: posted.replayed };
     }
   }
-  respond(res, asked, standing, patience);
+  const limit = await passedLimit(shards, { id, reason: standing.reason });
+  respond(res, asked, standing, { patience, limit });
 }
 
-function respond(res: Response, asked: AskedPayment, standing: Standing, patience: Patience): void {
+function respond(
+  res: Response,
+  asked: AskedPayment,
+  standing: Standing,
+  { patience, limit }: { patience: Patience; limit: ProblemOptions['limit'] },
+): void {
   const transaction = view(asked, standing);
   const headers: Record<string, string> = { Location: transaction.links.self };
   if (standing.replayed) headers['Idempotent-Replayed'] = 'true';
   if (patience.preferred) headers['Preference-Applied'] = `wait=${patience.seconds}`;
   if (standing.status === 'rejected' || standing.status === 'cancelled') {
-    throw new Problem('transaction_rejected', { detail: standing.reason ?? undefined, transaction, headers });
+    throw new Problem('transaction_rejected', { detail: standing.reason ?? undefined, transaction, limit, headers });
   }
   for (const name of Object.keys(headers)) res.setHeader(name, headers[name]!);
   sendJson(res, standing.status === 'completed' ? 201 : 202, transaction);

@@ -10,6 +10,8 @@ export interface ProblemOptions {
   errors?: FieldMistake[];
   /** The transaction it is about, as it now stands. */
   transaction?: TransactionView;
+  /** The limit that it would have passed. */
+  limit?: ProblemView['limit'];
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -37,7 +39,7 @@ export class Problem extends Error {
 
 /** RFC 9457. The bulk route uses it too, for items that have no HTTP answer of their own. */
 export function toProblemJson(problem: Problem, at: { requestId: string; path?: string }): ProblemView {
-  const { detail, errors, transaction } = problem.options;
+  const { detail, errors, transaction, limit } = problem.options;
   return {
     type: `urn:holdfast:error:${problem.code}`,
     title: errorCatalogue[problem.code].title,
@@ -48,6 +50,7 @@ export function toProblemJson(problem: Problem, at: { requestId: string; path?: 
     requestId: at.requestId,
     ...(errors !== undefined && { errors }),
     ...(transaction !== undefined && { transaction }),
+    ...(limit !== undefined && { limit }),
   };
 }
 

@@ -9,6 +9,7 @@ import type { ApiDeps } from './deps';
 import { LaneRefusal, type LaneAnswer } from './lane';
 import { answerThroughLane, laneRow, problemOf, laneView, type Asked } from './lane-answers';
 import { ownWallet } from './own-wallet';
+import { passedLimits, type PassedLimits } from './passed-limits';
 import { asProblem, Problem, toProblemJson } from './problems';
 import { requestIdOf } from './request-context';
 import { route, type Route } from './routes';
@@ -125,22 +126,30 @@ async function bulk(
   }
   const good = asked.filter((each) => !(each instanceof Problem)) as Asked[];
   const answers = await deps.lanes.submitAll(good.map((each) => each.item));
+  const limits = await passedLimits(
+    deps.shards,
+    answers.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])),
+  );
   let next = 0;
   return asked.map((each) => {
     if (each instanceof Problem) return refusedItem(each, requestId);
     const answer = answers[next++]!;
     return answer.status === 'fulfilled'
-      ? itemResult(each, answer.value, requestId)
+      ? itemResult(each, answer.value, { limits, requestId })
       : refusedItem(answer.reason, requestId);
   });
 }
 
-function itemResult(asked: Asked, answer: LaneAnswer, requestId: string): unknown {
+function itemResult(
+  asked: Asked,
+  answer: LaneAnswer,
+  { limits, requestId }: { limits: PassedLimits; requestId: string },
+): unknown {
   if (answer.status === 'conflict') return refusedItem(new Problem('idempotency_key_reused'), requestId);
   const transaction = laneView(asked, answer);
   const refused = answer.status === 'rejected' || answer.status === 'cancelled';
   if (!refused) return { status: answer.status === 'completed' ? 201 : 202, transaction, replayed: answer.replayed };
-  const problem = toProblemJson(new Problem('transaction_rejected'), { requestId });
+  const problem = toProblemJson(new Problem('transaction_rejected', { limit: limits.get(answer.id) }), { requestId });
   return { status: 422, transaction, problem, replayed: answer.replayed };
 }
 

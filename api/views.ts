@@ -124,7 +124,7 @@ function opened(sealed: string | null, sealer: Opener): string | null {
 }
 
 /** What an owner of the money may read of an event; an error's own words may name servers, and are for staff. */
-const SHOWN_TO_ALL = new Set(['reason', 'step']);
+const SHOWN_TO_ALL = new Set(['reason', 'step', 'period']);
 
 function readableDetail(facts: Record<string, unknown>, forStaff: boolean): string | null {
   const parts = Object.entries<unknown>(facts)

@@ -43,6 +43,7 @@ export async function runApi(config: Config): Promise<void> {
     replicas: config.shards.map((shard) => shard.replica),
     log,
     patienceMs: 3_000,
+    defaultLimits: config.defaultLimits,
     slowQueryMs,
   });
   const sdkAddress = `127.0.0.1:${await freePort()}`;
@@ -75,6 +76,7 @@ export async function runApi(config: Config): Promise<void> {
     owners,
     rail,
     approvalFrom: config.approvalFrom,
+    defaultLimits: config.defaultLimits,
     workflowUrl: workflowUrls(config.temporal),
     reconcileYoungMs: config.reconcile.youngMs,
     commandKey: config.secrets.commandKey,

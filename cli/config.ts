@@ -1,6 +1,7 @@
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { ProviderOptions } from '../api/provider';
+import type { DefaultLimits } from '../contracts/limits';
 import type { PaymentSettings } from '../contracts/payments';
 import { oidcConfig, oidcContradictions, oidcVariables } from './oidc-settings';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
@@ -8,6 +9,7 @@ import {
   amountsByCurrency,
   bankUrl,
   databaseUrls,
+  limitsByCurrency,
   replicaUrls,
   sealKeys,
   secretList,
@@ -57,6 +59,8 @@ export interface Config {
   payments: PaymentSettings;
   /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
   approvalFrom: ReadonlyMap<string, bigint>;
+  /** For wallets to which staff gave none. Every process has to be told the same. */
+  defaultLimits: DefaultLimits;
   sweep: { everyMs: number; youngMs: number };
   reconcile: { everyMs: number; youngMs: number };
   snapshotEveryMs: number;
@@ -119,6 +123,7 @@ const schema = z.object({
   HOLDFAST_BANK_CALLS_PER_SECOND: integer({ min: 1, max: 100_000, default: 200 }),
   HOLDFAST_APPROVAL_WITHIN_MS: integer({ min: 1, max: 30 * 24 * HOUR_MS, default: 24 * HOUR_MS, unit: 'milliseconds' }),
   HOLDFAST_APPROVAL_FROM: amountsByCurrency('SGD:10000.00,JPY:1000000'),
+  HOLDFAST_LIMITS: limitsByCurrency(),
   ...notifyVariables,
   ...oidcVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
@@ -188,6 +193,7 @@ export function loadConfig(env: Env): Config {
       approvalWithinMs: settings.HOLDFAST_APPROVAL_WITHIN_MS,
     },
     approvalFrom: settings.HOLDFAST_APPROVAL_FROM,
+    defaultLimits: settings.HOLDFAST_LIMITS,
     reconcile: {
       everyMs: settings.HOLDFAST_RECONCILE_EVERY_MS,
       youngMs: settings.HOLDFAST_RECONCILE_YOUNG_MS,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isCurrency } from '../contracts/currencies';
+import { LIMIT_KINDS, LIMIT_PERIODS, type DefaultLimits, type Limits } from '../contracts/limits';
 import { amountMistakes, parseAmount } from '../contracts/money';
 
 /** Comma-separated Postgres URLs. With `missing`, there must be some; that sentence says what to do otherwise. */
@@ -104,6 +105,36 @@ export function amountsByCurrency(defaultText: string) {
         }
       }
       return amounts;
+    });
+}
+
+/** `transfer:day:SGD:5000.00,withdrawal:month:SGD:20000.00`: how much a wallet may move of a kind, in a day or a month. */
+export function limitsByCurrency() {
+  const shape = 'give kind:period:currency:amount, like transfer:day:SGD:5000.00';
+  return z
+    .string()
+    .default('')
+    .transform((text, context): DefaultLimits => {
+      const limits = new Map<string, Limits>();
+      for (const each of listed(text).filter((given) => given !== '')) {
+        const [kind, period, currency = '', amount = '', ...more] = each.split(':');
+        const parsed = isCurrency(currency) ? parseAmount(amount, currency) : undefined;
+        const [knownKind, knownPeriod] = [
+          LIMIT_KINDS.find((one) => one === kind),
+          LIMIT_PERIODS.find((one) => one === period),
+        ];
+        if (!knownKind || !knownPeriod || !parsed || more.length > 0) {
+          context.addIssue({ code: 'custom', message: `"${each}" will not do: ${shape}.` });
+        } else if (!parsed.ok) {
+          const why = `the amount ${amountMistakes[parsed.mistake]}`;
+          context.addIssue({ code: 'custom', message: `"${each}" will not do: ${why}, like ${shape}.` });
+        } else {
+          const known = limits.get(currency);
+          const ofKind = { ...known?.[knownKind], [knownPeriod]: parsed.amountMinor };
+          limits.set(currency, { ...known, [knownKind]: ofKind });
+        }
+      }
+      return limits;
     });
 }
 

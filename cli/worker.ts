@@ -29,7 +29,8 @@ import { onStopSignal } from './stop-signal';
 export async function runWorker(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'worker' });
   const { slowQueryMs, host } = config.metrics;
-  const shards = openShards({ urls: config.shards.map((shard) => shard.url), log, slowQueryMs });
+  const urls = config.shards.map((shard) => shard.url);
+  const shards = openShards({ urls, log, defaultLimits: config.defaultLimits, slowQueryMs });
   const sdkAddress = `127.0.0.1:${await freePort()}`;
   const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
   const sealer = createSealer(config.secrets.sealKeys);

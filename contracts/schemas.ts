@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { currencyCodes } from './currencies';
 import { USERNAME } from './ids';
+import { LIMIT_KINDS, LIMIT_PERIODS } from './limits';
 import { SCOPES } from './permissions';
 import { RECONCILIATION_SCOPES, RECONCILIATION_STATUSES } from './reconciliation';
 import {
@@ -451,6 +452,31 @@ export const auditItem = z
   .meta({ id: 'AuditItem' });
 export const auditList = z.strictObject({ data: z.array(auditItem), nextCursor }).meta({ id: 'AuditList' });
 
+const limitFields = {
+  kind: z.enum(LIMIT_KINDS),
+  period: z.enum(LIMIT_PERIODS).meta({ description: 'Which begins at midnight UTC' }),
+  limit: amountText,
+  used: amountText.meta({ description: 'What has been moved in this period, or is on its way' }),
+  left: amountText,
+  resetsAt: timestamp.meta({ description: 'When the next period begins' }),
+};
+export const limitItem = z.strictObject({ wallet: shownWallet, ...limitFields }).meta({ id: 'Limit' });
+export const limitList = z.strictObject({ data: z.array(limitItem) }).meta({ id: 'LimitList' });
+const ownLimit = amountText.nullable().meta({ description: 'null: no limit, whatever the default' });
+const ownLimits = { day: ownLimit.optional(), month: ownLimit.optional() };
+export const staffLimits = z
+  .strictObject({
+    data: z.array(limitItem).meta({ description: 'What holds for the wallet' }),
+    own: z
+      .partialRecord(z.enum(LIMIT_KINDS), z.strictObject(ownLimits))
+      .meta({ description: 'What staff gave it; the rest is as the defaults say' }),
+  })
+  .meta({ id: 'StaffLimits' });
+export const limitsChange = z
+  .strictObject({ ...ownLimits, reason: note.meta({ description: 'Why, for the audit; kept sealed' }) })
+  .refine(({ day, month }) => day !== undefined || month !== undefined, 'must have a day, a month, or both')
+  .meta({ id: 'LimitsChange' });
+
 export const webhookReceipt = z.strictObject({ received: z.number().int() }).meta({ id: 'WebhookReceipt' });
 
 export const problem = z
@@ -464,6 +490,10 @@ export const problem = z
     requestId: z.string(),
     errors: z.array(z.strictObject({ field: z.string(), message: z.string() })).optional(),
     transaction: transaction.optional(),
+    limit: z
+      .strictObject(limitFields)
+      .optional()
+      .meta({ description: 'The limit it would have passed, as it then stood' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem+json' });
 
@@ -512,6 +542,8 @@ export type StaffUserView = z.infer<typeof staffUser>;
 export type AuditItemView = z.infer<typeof auditItem>;
 export type ApiKeyView = z.infer<typeof apiKey>;
 export type LiveSessionView = z.infer<typeof liveSession>;
+export type LimitView = z.infer<typeof limitItem>;
+export type StaffLimitsView = z.infer<typeof staffLimits>;
 export type UserView = z.infer<typeof user>;
 export type ProblemView = z.infer<typeof problem>;
 export type TransferRequest = z.infer<typeof transferRequest>;

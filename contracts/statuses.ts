@@ -45,6 +45,7 @@ export const REFUSALS = {
   balance_limit: 'The recipient cannot hold that much.',
   not_refundable: 'Only a completed transfer can be refunded, by who received it to who sent it.',
   nothing_left: 'The refund is of more than is left of the transfer.',
+  limit_exceeded: 'The wallet has reached what it may move in a day or a month.',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 

@@ -1,3 +1,4 @@
+import type { DefaultLimits, LimitKind, Limits } from '../contracts/limits';
 import type { AccountId, TransactionId, UserId } from '../contracts/ids';
 import {
   isFinal,
@@ -9,6 +10,7 @@ import {
 } from '../contracts/statuses';
 import { toldBy, type By } from './by';
 import type { Command, DecisionState, StepOutcome, TransactionFacts, TransactionOutcome } from './commands';
+import type { Counted, Usage } from './limits';
 
 export interface Account {
   id: AccountId;
@@ -20,6 +22,9 @@ export interface Account {
   balance: bigint;
   held: bigint;
   version: bigint;
+  /** Its own, where staff gave it some. */
+  limits: Limits | null;
+  used: Usage | null;
 }
 
 export interface TransactionRecord {
@@ -49,6 +54,9 @@ export interface Hold {
   amountMinor: bigint;
   status: 'held' | 'captured' | 'released';
   expiresAt: Date | null;
+  /** Of the block that made it. */
+  at: Date;
+  block: bigint;
 }
 
 /** What a person decided, or proposed, about a transaction. */
@@ -86,6 +94,8 @@ export interface Books {
   holds: Iterable<Hold>;
   /** In the order they were made. */
   decisions: Iterable<DecisionRecord>;
+  /** For wallets that have none of their own. */
+  defaultLimits?: DefaultLimits;
   /** Commands to change a row that found it changed already, or gone. */
   unchanged?: ReadonlySet<Command>;
 }
@@ -120,6 +130,7 @@ export class Draft {
   readonly newDecisions: DecisionRecord[] = [];
   readonly entries: Entry[] = [];
   readonly events: BooksEvent[] = [];
+  readonly defaultLimits: DefaultLimits;
 
   private readonly accounts = new Map<AccountId, Account>();
   private readonly transactions = new Map<TransactionId, TransactionRecord>();
@@ -140,6 +151,7 @@ export class Draft {
     for (const hold of books.holds) this.keepHold({ ...hold });
     this.decisions = [...books.decisions];
     this.unchanged = books.unchanged ?? new Set();
+    this.defaultLimits = books.defaultLimits ?? new Map();
   }
 
   isUnchanged(command: Command): boolean {
@@ -232,6 +244,11 @@ export class Draft {
     account.status = status;
     this.changedAccounts.set(account.id, account);
     this.note(account.id, status, { ...toldBy(by), ...(by.noteSealed !== undefined && { note: by.noteSealed }) });
+  }
+
+  setUsed(account: Account, kind: LimitKind, counted: Counted): void {
+    account.used = { ...account.used, [kind]: counted };
+    this.changedAccounts.set(account.id, account);
   }
 
   /** Two entries that cancel out: the only way money moves. */

@@ -2,7 +2,8 @@ import { shardOfId } from '../contracts/ids';
 import type { Refusal } from '../contracts/statuses';
 import { isFrozen, outcomeOf, type Account, type Draft, type TransactionRecord } from './books';
 import type { Command, Outcome, TransactionFacts } from './commands';
-import { hold } from './holding';
+import { reserve } from './holding';
+import { rejectPastLimit } from './limiting';
 import { houseId, refuseByOriginal, refuseReceiving, refuseSpending } from './moving';
 
 /** The steps of a transfer between two shards: the hold on the source's, the credit on the target's. */
@@ -18,13 +19,25 @@ export function tryTransfer(
   draft: Draft,
   record: TransactionRecord,
   source: Account,
-  { facts, owner, expiresAt }: Extract<Command, { kind: 'transfer' }>,
+  command: Extract<Command, { kind: 'transfer' }>,
 ): void {
+  const { facts } = command;
   const refusal = refuseByOriginal(draft, record, facts) ?? refuseSpending(source, facts.amountMinor);
   if (refusal) return draft.setStatus(record, 'rejected', refusal);
+  if (rejectPastLimit(draft, record, source)) return;
+  holdForTransfer(draft, record, source, command);
+}
+
+/** What the target's shard is to credit, or has credited. */
+export function holdForTransfer(
+  draft: Draft,
+  record: TransactionRecord,
+  source: Account,
+  { facts, owner, expiresAt }: Extract<Command, { kind: 'transfer' }>,
+): void {
   const whose = record.owner ?? owner;
   if (whose === undefined) throw new Error(`${record.id} goes to another shard and names no owner`);
-  hold(draft, record, source, { kind: 'hold', facts, step: TRY, owner: whose, ...(expiresAt && { expiresAt }) });
+  reserve(draft, record, source, { kind: 'hold', facts, step: TRY, owner: whose, ...(expiresAt && { expiresAt }) });
   const original = facts.type === 'refund' ? draft.transaction(facts.linkedTo!) : undefined;
   if (original) draft.addRefunded(original, record.id, facts.amountMinor);
 }

@@ -5,6 +5,7 @@ import type { Command, Outcome, RecordCommand, TransactionFacts } from './comman
 import { crosses, receive, TRY, tryTransfer } from './crossing';
 import { takeDecision } from './deciding';
 import { canCapture, capture, hold, release } from './holding';
+import { count, depositedInto, rejectPastLimit, uncountDeposit } from './limiting';
 import { balanceBank, checked, credit, transfer } from './moving';
 import { repost } from './reposting';
 
@@ -144,6 +145,7 @@ function apply(draft: Draft, record: TransactionRecord, source: Account, command
       return pend(draft, record, command);
     case 'cancel':
       if (command.movedMinor !== undefined) balanceBank(draft, record, -checked(command.movedMinor));
+      uncountDeposit(draft, record);
       return draft.setStatus(record, command.status ?? 'cancelled', command.reason);
     case 'attention':
       return askForAttention(draft, record, command);
@@ -162,6 +164,9 @@ function apply(draft: Draft, record: TransactionRecord, source: Account, command
 function pend(draft: Draft, record: TransactionRecord, command: Extract<Command, { kind: 'pend' }>): void {
   // One that is known has an owner that will end it.
   if (record.owner !== null) return;
+  const wallet = depositedInto(draft, record);
+  if (wallet && rejectPastLimit(draft, record, wallet)) return;
+  if (wallet) count(draft, record, wallet);
   draft.setOwner(record, command.owner);
   if (command.status === 'awaiting_approval') draft.setStatus(record, command.status, null);
   else draft.note(record.id, 'pending');
@@ -172,6 +177,8 @@ function askForAttention(
   record: TransactionRecord,
   command: Extract<Command, { kind: 'attention' }>,
 ): void {
+  const wallet = record.owner === null ? depositedInto(draft, record) : undefined;
+  if (wallet) count(draft, record, wallet);
   draft.setOwner(record, command.owner);
   // What waits for a person's approval has one's attention, and must not go on without it.
   if (record.status === 'awaiting_approval') return;

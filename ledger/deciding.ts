@@ -2,6 +2,7 @@ import { isFinal } from '../contracts/statuses';
 import type { DecisionRecord, Draft, TransactionRecord } from './books';
 import type { DecisionCommand, DecisionRefusal, DecisionState, Outcome } from './commands';
 import { giveBack } from './holding';
+import { uncountDeposit } from './limiting';
 
 /** What a person says of a transaction: allowed or not under the lock, written with what it changes, and never altered. */
 export function takeDecision(draft: Draft, command: DecisionCommand): Outcome {
@@ -51,8 +52,9 @@ function refuse(
 
 function reject(draft: Draft, record: TransactionRecord): void {
   const held = draft.heldFor(record.id);
-  for (const each of held) giveBack(draft, each);
+  for (const each of held) giveBack(draft, record, each);
   if (held.length > 0 && draft.step(record.id, 'release') === undefined) draft.addStep(record.id, 'release', 'done');
+  uncountDeposit(draft, record);
   draft.setStatus(record, 'cancelled', 'approval_rejected');
 }
 

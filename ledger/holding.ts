@@ -1,13 +1,21 @@
 import type { Account, Draft, Hold, TransactionRecord } from './books';
 import type { Command } from './commands';
+import { count, rejectPastLimit, uncount } from './limiting';
 import { balanceBank, canReceive, checked, houseId, refuseSpending } from './moving';
 
 type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>;
 
 export function hold(draft: Draft, record: TransactionRecord, source: Account, command: CommandOf<'hold'>): void {
-  const { amountMinor } = command.facts;
-  const refusal = refuseSpending(source, amountMinor);
+  const refusal = refuseSpending(source, command.facts.amountMinor);
   if (refusal) return draft.setStatus(record, 'rejected', refusal);
+  if (rejectPastLimit(draft, record, source)) return;
+  reserve(draft, record, source, command);
+}
+
+/** Holds the money, whatever the limits. */
+export function reserve(draft: Draft, record: TransactionRecord, source: Account, command: CommandOf<'hold'>): void {
+  const { amountMinor } = command.facts;
+  count(draft, record, source);
   draft.setOwner(record, command.owner);
   draft.reserve(source, amountMinor);
   draft.addHold({
@@ -17,6 +25,8 @@ export function hold(draft: Draft, record: TransactionRecord, source: Account, c
     amountMinor,
     status: 'held',
     expiresAt: command.expiresAt ?? null,
+    at: draft.at,
+    block: draft.block,
   });
   draft.addStep(record.id, command.step, 'done');
   draft.note(record.id, 'held', { step: command.step });
@@ -56,7 +66,7 @@ export function capture(draft: Draft, record: TransactionRecord, source: Account
 export function release(draft: Draft, record: TransactionRecord, command: CommandOf<'release'>): void {
   const held = draft.hold(record.id, command.holdStep);
   if (held?.status === 'held') {
-    giveBack(draft, held);
+    giveBack(draft, record, held);
     if (record.type === 'refund') draft.addRefunded(originalOf(draft, command), record.id, -held.amountMinor);
   } else if (draft.step(record.id, command.holdStep) === undefined) {
     // Nothing to undo yet: make sure that a hold still under way never lands.
@@ -74,9 +84,10 @@ function originalOf(draft: Draft, { facts }: CommandOf<'release'>): TransactionR
   return original;
 }
 
-export function giveBack(draft: Draft, held: Hold): void {
+export function giveBack(draft: Draft, record: TransactionRecord, held: Hold): void {
   const account = draft.account(held.accountId);
   if (!account) throw new Error(`The account ${held.accountId} is not on this shard`);
   draft.reserve(account, -held.amountMinor);
   draft.endHold(held, 'released');
+  uncount(draft, record, account, held);
 }

@@ -2,6 +2,7 @@ import { shardOfId, systemAccountId, type SystemWallet } from '../contracts/ids'
 import type { Refusal } from '../contracts/statuses';
 import { isFrozen, type Account, type Draft, type TransactionRecord } from './books';
 import type { TransactionFacts } from './commands';
+import { count, rejectPastLimit } from './limiting';
 
 /** Balances stay well inside Postgres's bigint, whatever is added to them. */
 const MAX_BALANCE = 2n ** 62n;
@@ -18,6 +19,8 @@ export function transfer(draft: Draft, record: TransactionRecord, source: Accoun
   const refusal =
     refuseByOriginal(draft, record, facts) ?? refuseTransfer(source, target, { ...facts, to: record.to ?? undefined });
   if (refusal) return draft.setStatus(record, 'rejected', refusal);
+  if (rejectPastLimit(draft, record, source)) return;
+  count(draft, record, source);
   draft.move(record.id, source, target!, facts.amountMinor);
   if (facts.type === 'refund') draft.addRefunded(draft.transaction(facts.linkedTo!)!, record.id, facts.amountMinor);
   draft.setStatus(record, 'completed', null);

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
+import type { DefaultLimits } from '../contracts/limits';
 import type { Logger } from './log';
 import type { Command, Outcome } from './commands';
 import { postCommands, postFailures, postRoundTrips, posts, transactions } from '../metrics/instruments';
@@ -15,6 +16,8 @@ export interface PosterOptions {
   patienceMs?: number;
   maxBatch?: number;
   now?: () => Date;
+  /** Of every wallet that has no limits of its own. */
+  defaultLimits?: DefaultLimits;
   slowStatements?: SlowStatements;
 }
 
@@ -159,11 +162,9 @@ export class Poster {
   }
 
   private async attempt(commands: readonly Command[]): Promise<Outcome[]> {
-    const { shard } = this.options;
+    const { shard, now = () => new Date(), defaultLimits } = this.options;
     const end = posts.startTimer({ shard });
-    const { outcomes, ended } = await this.withClient((client) =>
-      postOnce(client, commands, this.options.now ?? (() => new Date())),
-    );
+    const { outcomes, ended } = await this.withClient((client) => postOnce(client, commands, { now, defaultLimits }));
     end();
     this.counts.commits += 1;
     this.counts.commands += commands.length;

@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import { shardOfId, systemAccountId } from '../contracts/ids';
+import type { DefaultLimits } from '../contracts/limits';
 import type { Account, Books, DecisionRecord, Draft, Hold, NewStep, TransactionRecord } from './books';
 import { blockHash } from './chain';
 import type { Command, Outcome, RecordCommand, TransactionFacts } from './commands';
 import { decide, mayMoveHouse, needsDecisions } from './decide';
+import { readLimits, readUsage, type StoredLimits, type StoredUsage } from './limits';
 import { Fenced, isUnreachable } from './postgres';
 import type { ShardState } from './schema';
 import { addedRows, writesOf, type AddedRows } from './writes';
@@ -25,11 +27,13 @@ export const ROUND_TRIPS = 2;
 
 const LOCK = 'select block, hash, at, (select state from shard_identity) as state from chain_head for update';
 const ACCOUNT = `
-  select id, kind, currency, status, owner_frozen as "ownerFrozen", balance, held, version from accounts`;
+  select id, kind, currency, status, owner_frozen as "ownerFrozen", balance, held, version, limits, limits_used as used
+  from accounts`;
 const ACCOUNTS = `${ACCOUNT} where id = any($1)`;
-/** A decision names a transaction alone; ending it gives back what is held, wherever that is. */
+/** A decision names a transaction alone; ending it gives back what is held, wherever that is, and what a deposit counts. */
 const ACCOUNTS_AND_HELD = `${ACCOUNT} where id = any(array(
-  select unnest($1::text[]) union select account_id from holds where transaction_id = any($2) and status = 'held'))`;
+  select unnest($1::text[]) union select account_id from holds where transaction_id = any($2) and status = 'held'
+  union select to_account from transactions where id = any($2) and type = 'deposit'))`;
 const TRANSACTIONS = `
   select id, type, actor_id as "actorId", command_hash as hash, status, reason, owner_workflow as owner,
     from_account as "from", to_account as "to", amount as "amountMinor", currency, refunded as "refundedMinor",
@@ -37,8 +41,8 @@ const TRANSACTIONS = `
   from transactions where id = any($1)`;
 const HOLDS = `
   select transaction_id as "transactionId", step, account_id as "accountId", amount as "amountMinor", status,
-    expires_at as "expiresAt"
-  from holds where transaction_id = any($1)`;
+    expires_at as "expiresAt", at, block
+  from holds join blocks on number = block where transaction_id = any($1)`;
 const STEPS = 'select transaction_id as "transactionId", step, outcome from steps where transaction_id = any($1)';
 const DECISIONS = `
   select id, transaction_id as "transactionId", kind, actor_id as "actorId", role, outcome, note_sealed as "noteSealed",
@@ -65,12 +69,16 @@ export class LostCommit extends Error {
  * One commit of the books on a pipelined connection, in two round trips whatever the number of commands: lock and read;
  * then write and commit. What decide finds to be nothing new writes nothing.
  */
-export async function postOnce(client: pg.Client, commands: readonly Command[], now: () => Date): Promise<Posted> {
+export async function postOnce(
+  client: pg.Client,
+  commands: readonly Command[],
+  { now, defaultLimits }: { now: () => Date; defaultLimits?: DefaultLimits },
+): Promise<Posted> {
   const { head, books } = await lockAndRead(client, commands);
   // Time never runs backwards in a chain, whatever a clock says.
   const clock = now();
   const at = clock > head.at ? clock : head.at;
-  const { outcomes, draft } = decide(books, commands, at, head.block + 1n);
+  const { outcomes, draft } = decide({ ...books, defaultLimits }, commands, at, head.block + 1n);
   if (draft.isEmpty) {
     await client.query('rollback');
     return { outcomes, ended: [] };
@@ -178,8 +186,8 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
     // A statement of its own: what follows takes its snapshot after the lock, and so sees all that came before.
     client.query<Head & { state: ShardState }>({ name: 'lock', text: LOCK }),
     decisionsToo
-      ? read<Account>('accounts-and-held', ACCOUNTS_AND_HELD, accounts, transactions)
-      : read<Account>('accounts', ACCOUNTS, accounts),
+      ? read<AccountRow>('accounts-and-held', ACCOUNTS_AND_HELD, accounts, transactions)
+      : read<AccountRow>('accounts', ACCOUNTS, accounts),
     read<TransactionRecord>('transactions', TRANSACTIONS, transactions),
     // A plain transfer takes no step of its own, but money held for its id must stop it.
     read<Hold>('holds', HOLDS, transactions),
@@ -193,7 +201,7 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
   return {
     head,
     books: {
-      accounts: results[2].rows,
+      accounts: results[2].rows.map(accountOf),
       transactions: results[3].rows,
       holds: results[4].rows,
       steps: results[5].rows,
@@ -201,6 +209,14 @@ async function lockAndRead(client: pg.Client, commands: readonly Command[]): Pro
       unchanged: results[7],
     },
   };
+}
+
+type AccountRow = Omit<Account, 'limits' | 'used'> & { limits: StoredLimits | null; used: StoredUsage | null };
+
+/** Most wallets have neither, and stay as they were read. */
+function accountOf(row: AccountRow): Account {
+  if (row.limits === null && row.used === null) return row as Account;
+  return { ...row, limits: readLimits(row.limits), used: readUsage(row.used) };
 }
 
 /** Changes the rows that are not the books' own, and finds those that had nothing left to change. */

@@ -162,3 +162,15 @@ function allOf(conditions: readonly (RawBuilder<unknown> | undefined)[]): RawBui
   const given = conditions.filter((each) => each !== undefined);
   return given.length > 0 ? sql.join(given, sql` and `) : undefined;
 }
+
+/** What the books said when they rejected these transactions. */
+export function rejectionsOf(db: Kysely<Database>, ids: readonly TransactionId[]) {
+  return db
+    .selectFrom('transactions as t')
+    .innerJoin('events as e', (join) =>
+      join.onRef('e.subject_id', '=', 't.id').onRef('e.at', '=', 't.completed_at').onRef('e.kind', '=', 't.status'),
+    )
+    .select(['t.id', 't.type', 't.currency', 'e.at', 'e.detail'])
+    .where('t.id', 'in', ids)
+    .execute();
+}

@@ -2,7 +2,7 @@ import { isFinal } from '../contracts/statuses';
 import { outcomeOf, type Draft, type TransactionRecord } from './books';
 import { toldBy } from './by';
 import type { Command, Outcome, RefusedReason } from './commands';
-import { crosses, give, RECEIVE, TRY, tryTransfer } from './crossing';
+import { crosses, give, holdForTransfer, RECEIVE, TRY } from './crossing';
 import { capture } from './holding';
 import { houseId, refuseByOriginal, refuseReceiving, refuseSpending } from './moving';
 
@@ -57,7 +57,7 @@ function debitAgain(draft: Draft, command: Repost, known: TransactionRecord | un
   }
   const record = known ?? draft.open(facts);
   draft.note(record.id, 'reposted', toldBy(command));
-  if (!isHeld) tryTransfer(draft, record, source, { kind: 'transfer', facts, owner: 'repost' });
+  if (!isHeld) holdForTransfer(draft, record, source, { kind: 'transfer', facts, owner: 'repost' });
   const to = houseId(source.id, '@clearing', facts.currency);
   capture(draft, record, source, { kind: 'capture', facts, step: 'capture', holdStep: TRY, to });
   return outcomeOf(record, false);

@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { Generated, JSONColumnType } from 'kysely';
 import type { Permission } from '../contracts/permissions';
 import type { ReconciliationScope, ReconciliationStatus } from '../contracts/reconciliation';
 import type {
@@ -10,6 +10,7 @@ import type {
   UserStatus,
   WalletStatus,
 } from '../contracts/statuses';
+import type { StoredLimits, StoredUsage } from './limits';
 
 /** Of one shard's databases at most one is `active`, and only that one takes writes. */
 export type ShardState = 'active' | 'fenced' | 'moved' | 'copy';
@@ -58,6 +59,7 @@ export interface Database {
     revoked_at: Date | null;
   };
   identities: { user_id: string; issuer: string; subject_hash: Buffer; linked_at: Generated<Date> };
+  login_addresses: { user_id: string; address_hash: string; last_at: Generated<Date> };
   accounts: {
     id: string;
     kind: 'user' | 'system';
@@ -68,6 +70,8 @@ export interface Database {
     held: Generated<bigint>;
     version: Generated<bigint>;
     owner_frozen: Generated<boolean>;
+    limits: JSONColumnType<StoredLimits> | null;
+    limits_used: JSONColumnType<StoredUsage> | null;
     created_at: Generated<Date>;
   };
   chain_head: { block: bigint; hash: Buffer; at: Date };

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
+import type { DefaultLimits } from '../contracts/limits';
 import { shardOfId } from '../contracts/ids';
 import { shardOfUsername } from './identity';
 import { watchPool, watchReplica } from '../metrics/databases';
@@ -73,6 +74,7 @@ export interface ShardsOptions {
   replicas?: (Pick<ReplicaOptions, 'url' | 'maxLagMs'> | undefined)[];
   log: Logger;
   patienceMs?: number;
+  defaultLimits?: DefaultLimits;
   poolSize?: number;
   /** A statement that takes longer is logged. */
   slowQueryMs?: number;
@@ -99,9 +101,9 @@ export function openShards(options: ShardsOptions): Shards {
       // Of one in use its query tells; unheard, this second word of it would end the whole process.
       pool.on('connect', (client) => client.on('error', () => {}));
       watchPool(number, pool);
-      const { log, patienceMs, slowQueryMs: slowMs = Infinity } = options;
+      const { log, patienceMs, defaultLimits, slowQueryMs: slowMs = Infinity } = options;
       const slowStatements = slowQueryLog({ slowMs, shard: number, pool, log });
-      const poster = new Poster({ shard: number, url, log, patienceMs, slowStatements });
+      const poster = new Poster({ shard: number, url, log, patienceMs, defaultLimits, slowStatements });
       const connect = () =>
         pool.connect().catch((cause: unknown) => {
           if (!isUnreachable(cause)) throw cause;

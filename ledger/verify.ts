@@ -4,6 +4,7 @@ import { DECISION_EVENT_KINDS, eventOfDecision } from './books';
 import { withoutTrace } from './by';
 import { blockHash, GENESIS_HASH } from './chain';
 import type { Database } from './schema';
+import { checkLimits } from './verify-limits';
 import { checkApiKeys, checkUsers } from './verify-users';
 
 export interface Finding {
@@ -99,6 +100,7 @@ class Verifier {
       const found = ({ kind, subject, detail }: Finding) => this.found(kind, subject, detail);
       await checkUsers(this.books, found);
       await checkApiKeys(this.books, found);
+      await checkLimits(this.books, found);
     }
     return { ...this.result, isLast, place: { ...place, ...(account !== undefined && { account }) } };
   }

@@ -1,4 +1,5 @@
 import type { Draft } from './books';
+import { writeUsage } from './limits';
 import type { Database } from './schema';
 
 type Table = Exclude<keyof Database, 'users' | 'shard_identity'>;
@@ -74,12 +75,13 @@ function changedRows(draft: Draft) {
       completed_at: record.completedAt,
     })),
     refunds: [...draft.changedRefunds.values()].map(({ id, refundedMinor }) => ({ id, refunded: refundedMinor })),
-    accounts: [...draft.changedAccounts.values()].map(({ id, status, balance, held, version }) => ({
+    accounts: [...draft.changedAccounts.values()].map(({ id, status, balance, held, version, used }) => ({
       id,
       status,
       balance,
       held,
       version,
+      limits_used: used && JSON.stringify(writeUsage(used)),
     })),
     holds: [...draft.changedHolds.values()].map(({ transactionId, step, status }) => ({
       transaction_id: transactionId,
@@ -199,9 +201,10 @@ const updateRefunded = update(
 
 const updateAccounts = update(
   'accounts',
-  { id: 'text', status: 'text', balance: 'bigint', held: 'bigint', version: 'bigint' },
+  { id: 'text', status: 'text', balance: 'bigint', held: 'bigint', version: 'bigint', limits_used: 'jsonb' },
   {
-    set: 'status = u.status, balance = u.balance, held = u.held, version = t.version + 1',
+    set: `status = u.status, balance = u.balance, held = u.held, version = t.version + 1,
+      limits_used = u.limits_used`,
     where: 't.id = u.id and t.version = u.version',
   },
 );
@@ -215,7 +218,7 @@ const updateHolds = update(
   },
 );
 
-type Columns<R extends Row> = { [K in keyof R]: 'bigint' | 'boolean' | 'text' | 'timestamptz' };
+type Columns<R extends Row> = { [K in keyof R]: 'bigint' | 'boolean' | 'jsonb' | 'text' | 'timestamptz' };
 type Stamp = unknown[];
 
 /** The rows as a table `u`, numbered by `n`, beside `b`, the block and its time. */

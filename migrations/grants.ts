@@ -13,11 +13,12 @@ export async function grantToApplication<DB>(db: Kysely<DB>, appRole: string): P
     ['select, insert', 'reconciliations, reconciliation_findings, bank_statement_lines, snapshots, snapshot_balances'],
     ['select, insert', 'sessions, api_keys, identities'],
     ['execute', 'function make_months(timestamptz, integer)'],
+    ['select, insert, update, delete', 'login_addresses'],
     ['select, update', 'chain_head'],
     // Of what was asked for, nothing changes afterwards; only how it stands.
     ['update (status, reason, owner_workflow, completed_at, final_block, refunded)', 'transactions'],
     ['update (status)', 'holds'],
-    ['update (status, balance, held, version, owner_frozen)', 'accounts'],
+    ['update (status, balance, held, version, owner_frozen, limits, limits_used)', 'accounts'],
     ['update (password_hash, roles, status)', 'users'],
     ['update (refresh_hash, address_sealed, agent_sealed, last_used_at, ended_at)', 'sessions'],
     // From where somebody once signed in is not kept for ever.

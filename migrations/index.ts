@@ -10,6 +10,7 @@ import * as months from './0006-months';
 import * as moving from './0007-moving';
 import * as snapshots from './0008-snapshots';
 import * as access from './0009-access';
+import * as guard from './0011-guard';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -22,6 +23,7 @@ const migrations: Record<string, Migration> = {
   '0007-moving': moving,
   '0008-snapshots': snapshots,
   '0009-access': access,
+  '0011-guard': guard,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();
@@ -46,7 +48,11 @@ export async function migrateShard(options: {
   const db = connect(options.ownerUrl);
   try {
     const applied = await toLatest(db);
-    await grantToApplication(db, options.appRole);
+    await db.transaction().execute(async (trx) => {
+      // Postgres refuses who grants at the same time as another.
+      await sql`select pg_advisory_xact_lock(hashtext('holdfast: grants'))`.execute(trx);
+      await grantToApplication(trx, options.appRole);
+    });
     await identify(db, options.shard, options.shardCount);
     return { applied };
   } finally {

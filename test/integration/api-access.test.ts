@@ -99,6 +99,15 @@ const rows: Record<string, Row> = {
   },
   freezeUser: { path: '/v1/ops/users/victim/freeze', request: { body: why }, for: OPERATORS, stranger: 403 },
   unfreezeUser: { path: '/v1/ops/users/victim/unfreeze', request: { body: why }, for: OPERATORS, stranger: 403 },
+  listLimits: { path: '/v1/limits', for: CUSTOMER, stranger: 'only the caller’s own' },
+  getWalletLimits: { path: '/v1/ops/wallets/victim.SGD/limits', for: STAFF, stranger: 403 },
+  setWalletLimits: {
+    path: '/v1/ops/wallets/victim.SGD/limits/transfer',
+    request: { body: { day: null, ...why } },
+    for: OPERATORS,
+    stranger: 403,
+  },
+  unsetWalletLimits: { path: '/v1/ops/wallets/victim.SGD/limits/transfer', for: OPERATORS, stranger: 403 },
   setRoles: {
     path: '/v1/ops/users/victim/roles',
     request: { body: { roles: ['admin'] } },

@@ -135,6 +135,12 @@ describe('each change is told of once, with who, when, from where and by which r
       { kind: 'user_unfrozen', role: 'ops', note: why.reason },
     ],
     [
+      'giving a wallet a limit',
+      as(() => olivia, 'PUT', '/v1/ops/wallets/carla.SGD/limits/transfer', { day: '5.00', ...why }),
+      200,
+      { kind: 'limits_changed', role: 'ops', note: why.reason, detail: { kind: 'transfer', limits: { day: '500' } } },
+    ],
+    [
       'giving roles',
       as(() => ada, 'PUT', '/v1/ops/users/carla/roles', { roles: ['ops', 'customer'] }),
       200,
@@ -291,6 +297,7 @@ describe('the list', () => {
       'open',
       'frozen',
       'open',
+      'limits_changed',
     ]);
     expect(await kinds(`subject=${carla.userId}&actor=ada`)).toEqual(['roles_changed']);
     expect(await kinds('kind=password_changed')).toEqual(['password_changed']);

@@ -84,6 +84,7 @@ export class TestApi {
       owners: new Owners(new Client({ connection: temporal }), PAYMENTS, log, false),
       rail: createHttpRail({ url: 'http://127.0.0.1:1', apiKey: 'none', webhookSecrets: [WEBHOOK_SECRET] }),
       approvalFrom: new Map([['SGD', 10_000_00n]]),
+      defaultLimits: new Map(),
       workflowUrl: (workflowId: string) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
       reconcileYoungMs: 0,
       commandKey: 'a key for the hashes of commands in tests',

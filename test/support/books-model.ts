@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { DefaultLimits } from '../../contracts/limits';
 import type { TransactionType } from '../../contracts/statuses';
 import type {
   Account,
@@ -11,8 +12,8 @@ import type {
 } from '../../ledger/books';
 import type { Command, Outcome, StepOutcome, TransactionFacts } from '../../ledger/commands';
 import { decide } from '../../ledger/decide';
+import type { Usage } from '../../ledger/limits';
 
-const AT = new Date('2026-01-01T00:00:00Z');
 export const BANK = { SGD: 'ac_0_@bank.SGD', JPY: 'ac_0_@bank.JPY' };
 export const SUSPENSE = { SGD: 'ac_0_@suspense.SGD', JPY: 'ac_0_@suspense.JPY' };
 const USERS = ['ac_0_a.SGD', 'ac_0_b.SGD', 'ac_0_c.SGD', 'ac_0_a.JPY', 'ac_0_b.JPY'];
@@ -37,14 +38,17 @@ export class Model {
   readonly events: BooksEvent[] = [];
   readonly decisions: DecisionRecord[] = [];
   opened: NewTransaction[] = [];
+  at = new Date('2026-01-01T00:00:00Z');
+  /** What was first written down by this command, and so has somebody who sees to it. */
+  readonly openedBy = new Map<string, Command['kind']>();
   /** Refunds that were given, or are on their way to another shard. */
   private readonly refunds = new Map<string, string>();
   private block = 0n;
 
-  constructor() {
+  constructor(private readonly defaultLimits: DefaultLimits = new Map()) {
     for (const id of ACCOUNTS) {
       const kind = id.includes('@') ? ('system' as const) : ('user' as const);
-      const zero = { balance: 0n, held: 0n, version: 0n };
+      const zero = { balance: 0n, held: 0n, version: 0n, limits: null, used: null };
       this.accounts.set(id, { id, kind, currency: currencyOf(id), status: 'open', ownerFrozen: false, ...zero });
     }
     USERS.forEach((to, index) => {
@@ -62,12 +66,17 @@ export class Model {
       steps: this.steps.values(),
       holds: this.holds.values(),
       decisions: this.decisions,
+      defaultLimits: this.defaultLimits,
     };
-    const { outcomes, draft } = decide(books, commands, AT, this.block + 1n);
+    const { outcomes, draft } = decide(books, commands, this.at, this.block + 1n);
     this.opened = [...draft.newTransactions.values()];
     // As the poster does, which writes nothing at all then.
     if (draft.isEmpty) return outcomes;
     this.block += 1n;
+    for (const each of commands) {
+      if (!('facts' in each) || this.openedBy.has(each.facts.id)) continue;
+      if (draft.transaction(each.facts.id)?.owner) this.openedBy.set(each.facts.id, each.kind);
+    }
     for (const { facts } of this.opened) if (facts.type === 'refund') this.refunds.set(facts.id, facts.linkedTo!);
     for (const account of draft.changedAccounts.values()) this.accounts.set(account.id, { ...account });
     for (const { record } of this.opened) this.transactions.set(record.id, { ...record });
@@ -95,9 +104,17 @@ export class Model {
   /** Everything but the number of a block, which depends on how commands are put together. */
   state() {
     const transactions = [...this.transactions.values()].map((record) => ({ ...record, createdBlock: null }));
-    const { accounts, steps, holds, entries, events, decisions } = this;
+    const { steps, entries, events, decisions } = this;
+    const holds = new Map([...this.holds].map(([key, hold]) => [key, { ...hold, block: null }]));
+    const accounts = new Map(
+      [...this.accounts].map(([id, account]) => [id, { ...account, used: withoutBlocks(account) }]),
+    );
     return structuredClone({ accounts, transactions, steps, holds, entries, events, decisions });
   }
+}
+
+function withoutBlocks({ used }: Account): Usage | null {
+  return used && Object.fromEntries(Object.entries(used).map(([kind, counted]) => [kind, { ...counted, since: 0n }]));
 }
 
 type Currency = keyof typeof BANK;
