@@ -5,6 +5,7 @@ import type { BankAnswer } from '../contracts/payments';
 import { isFinal } from '../contracts/statuses';
 import type { Sealer } from '../ledger/seal';
 import type { Shard } from '../ledger/shards';
+import { bankAccountDetails } from '../payments/bank-accounts';
 import {
   bankReference,
   bankStepOf,
@@ -117,14 +118,9 @@ function answerOf({ reference, state, reason }: BankRequest): BankAnswer {
 }
 
 async function accountOf(shard: Shard, sealer: Sealer, id: string): Promise<BankAccountDetails> {
-  const row = await shard.db
-    .selectFrom('bank_accounts')
-    .select(['bank_code', 'details_sealed'])
-    .where('id', '=', id)
-    .executeTakeFirst();
-  if (!row) throw ApplicationFailure.nonRetryable(`There is no bank account ${id}`);
-  const { holder, number } = JSON.parse(sealer.open(row.details_sealed)) as { holder: string; number: string };
-  return { holder, number, bankCode: row.bank_code };
+  const details = await bankAccountDetails(shard.db, sealer, id);
+  if (!details) throw ApplicationFailure.nonRetryable(`There is no bank account ${id}`);
+  return details;
 }
 
 /** A call to the bank; what went wrong travels by its code, and says whether trying again can help. */

@@ -10,7 +10,7 @@ import { parseEvent } from '../payments/events';
 import { openHouseAccounts } from '../users/accounts';
 import type { ActivityDeps } from '.';
 
-export function creditActivities({ shards, sealer }: ActivityDeps) {
+export function creditActivities({ shards }: ActivityDeps) {
   return {
     /** One deposit a credit, to the wallet its number names, or else to `@suspense`; the books know it by the bank's own number. */
     async bookCredit(shardNumber: number, eventId: string): Promise<string> {
@@ -21,7 +21,7 @@ export function creditActivities({ shards, sealer }: ActivityDeps) {
         .where('event_id', '=', eventId)
         .executeTakeFirst();
       if (!row) throw ApplicationFailure.nonRetryable(`There is no event ${eventId}`);
-      const event = parseEvent(row.event, sealer);
+      const event = parseEvent(row.event);
       if (event.kind !== 'credit') throw ApplicationFailure.nonRetryable(`${eventId} tells of no credit`);
       const { credit } = event;
       if (!isCurrency(credit.currency) || credit.amountMinor <= 0n) {

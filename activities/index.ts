@@ -7,6 +7,7 @@ import type { Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
 import { bankActivities } from './bank';
 import { creditActivities } from './credits';
+import { keyActivities } from './keys';
 import { monthsActivities } from './months';
 import { paymentActivities } from './payments';
 import type { Notifier } from '../notifications/deliver';
@@ -40,6 +41,7 @@ export function createActivities(deps: ActivityDeps) {
     ...reconcileActivities(deps),
     ...monthsActivities(deps),
     ...snapshotActivities(deps),
+    ...keyActivities(deps),
   };
 }
 

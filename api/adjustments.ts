@@ -2,8 +2,10 @@ import type { z } from 'zod';
 import { systemAccountId, walletName } from '../contracts/ids';
 import { ownerWorkflowId } from '../contracts/payments';
 import * as schemas from '../contracts/schemas';
+import { houseOf } from '../ledger/data-keys';
 import { commandHash, staffTransactionId } from '../ledger/identity';
 import type { NamedAccount } from '../ledger/names';
+import { fieldOf } from '../ledger/seal';
 import { readAmount, readWallet } from './amounts';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
@@ -65,6 +67,7 @@ async function ask(
   const [source, target] = takesAway ? [sides.wallet, sides.suspense] : [sides.suspense, sides.wallet];
   const { currency } = wallet;
   const { reason } = fields;
+  const id = staffTransactionId(caller.userId, shard, key);
   const named = {
     type: 'adjustment',
     from: source.name,
@@ -80,7 +83,7 @@ async function ask(
     message: reason,
     bankAccount: null,
     facts: {
-      id: staffTransactionId(caller.userId, shard, key),
+      id,
       type: 'adjustment',
       actorId: caller.userId,
       hash: commandHash(deps.commandKey, named),
@@ -88,7 +91,7 @@ async function ask(
       to: target.account,
       amountMinor,
       currency,
-      messageSealed: deps.sealer.seal(reason),
+      messageSealed: await deps.sealer.seal(houseOf(shard), fieldOf.message(id), reason),
     },
   };
 }

@@ -15,6 +15,7 @@ import { openApiRoute } from './openapi';
 import { payeeRoutes } from './payees';
 import { paymentRoutes } from './payments';
 import { reconciliationRoutes } from './reconciliations';
+import { personalDataRoutes } from './personal-data';
 import { refundRoutes } from './refunds';
 import type { Route } from './routes';
 import { sessionRoutes } from './sessions';

@@ -33,7 +33,11 @@ export function apiKeyRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'
         const caller = requireCaller(req);
         refuseScopes(caller, scopes);
         const wanted = { name, scopes: [...new Set(scopes)], expiresAt: new Date(Date.now() + expiresInDays * DAY_MS) };
-        const made = await keys.make(caller.userId, wanted, actingBy(req, deps.sealer));
+        const made = await keys.make(
+          caller.userId,
+          wanted,
+          await actingBy(req, deps.sealer, shardOfId(caller.userId)!),
+        );
         if (!made) throw new Problem('too_many_api_keys');
         sendJson(res, 201, { ...apiKeyView(made), key: made.key });
       },
@@ -71,7 +75,9 @@ export function apiKeyRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'
       async handler({ req, res }) {
         const { userId } = requireCaller(req);
         const id = String(req.params['apiKeyId']);
-        const isRevoked = shardOfId(id) !== undefined && (await keys.revoke(userId, id, actingBy(req, deps.sealer)));
+        const isRevoked =
+          shardOfId(id) !== undefined &&
+          (await keys.revoke(userId, id, await actingBy(req, deps.sealer, shardOfId(userId)!)));
         if (!isRevoked) throw new Problem('not_found');
         deps.callers.forget(userId);
         sendNothing(res);

@@ -3,7 +3,7 @@ import * as schemas from '../contracts/schemas';
 import { auditEvents, placeOf, type AuditRow } from '../ledger/audit';
 import { readCursor } from '../ledger/cursor';
 import type { PlacedPage } from '../ledger/places';
-import type { Sealer } from '../ledger/seal';
+import { fieldOf, type Opened, type Sealed } from '../ledger/seal';
 import type { Shard } from '../ledger/shards';
 import { Users } from '../users/store';
 import { pageOfAllShards } from './all-shards';
@@ -48,9 +48,11 @@ export function auditRoutes(deps: Pick<ApiDeps, 'shards' | 'names' | 'sealer'>):
         const read = async (shard: Shard, page: PlacedPage) => {
           if (page.after && !readCursor(page.after.id)) throw notOurs();
           const rows = await auditEvents(shard.db, shard.number, { ...filters, ...page });
-          return rows.map((row) => ({
+          const details = rows.map((row) => JSON.parse(row.detail) as Detail);
+          const opened = await deps.sealer.openAll(rows.flatMap((row, index) => sealedIn(row, details[index]!)));
+          return rows.map((row, index) => ({
             place: placeOf(shard.number, row),
-            item: itemOf(shard.number, row, deps.sealer),
+            item: itemOf(shard.number, row, details[index]!, opened),
           }));
         };
         sendJson(res, 200, await pageOfAllShards(deps.shards, query, read));
@@ -66,8 +68,14 @@ interface Detail {
   note?: string;
 }
 
-function itemOf(shard: number, row: AuditRow, sealer: Pick<Sealer, 'open'>): schemas.AuditItemView {
-  const { by, note, ...detail } = JSON.parse(row.detail) as Detail;
+function sealedIn(row: AuditRow, { by, note }: Detail): Sealed[] {
+  return [
+    { text: by.address ?? null, field: fieldOf.address(by.request) },
+    { text: note ?? null, field: fieldOf.note(row.subject_id) },
+  ];
+}
+
+function itemOf(shard: number, row: AuditRow, { by, note, ...detail }: Detail, opened: Opened): schemas.AuditItemView {
   return {
     id: `ev_${shard}_${row.block}_${row.index}`,
     at: row.at.toISOString(),
@@ -77,8 +85,8 @@ function itemOf(shard: number, row: AuditRow, sealer: Pick<Sealer, 'open'>): sch
     kind: row.kind,
     subject: row.subject_id,
     requestId: by.request ?? null,
-    address: by.address === undefined ? null : sealer.open(by.address),
-    note: note === undefined ? null : sealer.open(note),
+    address: opened(by.address ?? null),
+    note: opened(note ?? null),
     detail,
   };
 }

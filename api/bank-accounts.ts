@@ -38,7 +38,7 @@ export function bankAccountRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
       problems: ['not_found'],
       async handler({ req, res, body }) {
         const { userId } = requireCaller(req);
-        const added = await accounts.add(userId, body, actingBy(req, deps.sealer));
+        const added = await accounts.add(userId, body, await actingBy(req, deps.sealer, shardOfId(userId)!));
         if (!added) throw new Problem('not_found');
         const { account, created } = added;
         if (account.status === 'unverified') await deps.owners.checkBankAccount(account.id, CHECK_WAIT_MS);

@@ -29,7 +29,7 @@ interface Proof {
 /** What is asked for, and by whom an event that it leaves is told. */
 export interface How {
   changes: boolean;
-  trace?: () => Partial<By>;
+  trace?: (shard: number) => Promise<Partial<By>>;
 }
 
 interface Options {
@@ -110,7 +110,7 @@ export class Callers {
     if (!USERNAME.test(identity.username)) throw new Problem('unknown_identity');
     const shard = this.options.shards.forUsername(identity.username);
     const look = async () => {
-      const standing = await identityStanding(shard, identity, trace?.() ?? {});
+      const standing = await identityStanding(shard, identity, (await trace?.(shard.number)) ?? {});
       if (!standing?.isTheirs) throw new Problem('unknown_identity');
       return standing;
     };
@@ -134,6 +134,7 @@ export class Callers {
     const until = performance.now() + this.options.rememberMs;
     const standing = await ask(shard, changes, proof.look);
     if (!standing) throw noLongerGood();
+    if (standing.status === 'erased') throw noLongerGood();
     if (standing.status === 'frozen') throw new Problem('user_frozen');
     const { userId, username, scopes, lastUsedAt } = standing;
     const roles = standing.roles.filter((role) => proof.roles?.includes(role) ?? true);

@@ -6,8 +6,10 @@ import * as schemas from '../contracts/schemas';
 import { isFinal, type DecisionKind, type ResolvedAs, type TransactionType } from '../contracts/statuses';
 import { transferWorkflowId } from '../contracts/transfers';
 import type { Outcome } from '../ledger/commands';
+import { houseOf } from '../ledger/data-keys';
 import { decisionId } from '../ledger/identity';
 import { findTransaction, type FoundTransaction } from '../ledger/queries';
+import { fieldOf } from '../ledger/seal';
 import type { Shard } from '../ledger/shards';
 import { actingBy } from './acting';
 import { mayDo, requireCaller } from './auth';
@@ -143,14 +145,16 @@ async function refuseOfTransfer(deps: ApiDeps, about: About, kind: DecisionKind)
 async function write(deps: ApiDeps, req: Request, { shard, row }: About, said: Said): Promise<Written> {
   const caller = requireCaller(req);
   const { kind, note, outcome } = said;
+  const id = decisionId(row.id, caller.userId, kind, optionalIdempotencyKey(req));
+  const seal = (text: string) => deps.sealer.seal(houseOf(shard.number), fieldOf.note(id), text);
   const result = await post(shard, {
     kind: 'decision',
-    id: decisionId(row.id, caller.userId, kind, optionalIdempotencyKey(req)),
+    id,
     transactionId: row.id,
     decision: kind,
-    ...actingBy(req, deps.sealer),
+    ...(await actingBy(req, deps.sealer, shard.number)),
     role: req.context.role ?? 'customer',
-    ...(note !== undefined && { noteSealed: deps.sealer.seal(note) }),
+    ...(note !== undefined && { noteSealed: await seal(note) }),
     ...(outcome !== undefined && { outcome }),
   });
   if (result.kind === 'decision') return result;

@@ -9,7 +9,7 @@ import { HOW_TO_PAGE, limitsOf, nextCursorOf } from './pages';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
-import { accountsOf, entryView } from './views';
+import { accountsOf, entryView, sealedIn } from './views';
 import { walletIdParameter } from './wallets';
 
 export function entryRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shards' | 'names' | 'sealer'>): Route[] {
@@ -39,9 +39,12 @@ export function entryRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shards' | 
         const page = await readHistory(shard, account, async (db) =>
           listEntries(db, await spanOf(db, limits), { account: account.id, type, limit }),
         );
-        const known = await names.ofAccounts(accountsOf(page.rows));
+        const [known, opened] = await Promise.all([
+          names.ofAccounts(accountsOf(page.rows)),
+          sealer.openAll(page.rows.flatMap((row) => sealedIn({ ...row, id: row.transaction_id }))),
+        ]);
         sendJson(res, 200, {
-          data: page.rows.map((row) => entryView(row, shard.number, known, sealer)),
+          data: page.rows.map((row) => entryView(row, shard.number, known, opened)),
           nextCursor: nextCursorOf(page),
         });
       },

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { isCurrency } from '../contracts/currencies';
 import { formatAmount } from '../contracts/money';
 import * as schemas from '../contracts/schemas';
+import { houseOf } from '../ledger/data-keys';
 import type { PlacedPage } from '../ledger/places';
-import type { Sealer } from '../ledger/seal';
+import { fieldOf, type Opened, type Sealed } from '../ledger/seal';
 import type { Shard } from '../ledger/shards';
-import { parseEvent } from '../payments/events';
+import { parseEvent, type KnownEvent } from '../payments/events';
 import { inboxInAttention, putAway, type InboxRow } from '../payments/inbox';
 import { onEveryShard, pageOfAllShards } from './all-shards';
 import { actingBy } from './acting';
@@ -31,9 +32,11 @@ export function inboxRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       async handler({ res, query }) {
         const read = async (shard: Shard, page: PlacedPage) => {
           const rows = await inboxInAttention(shard.db, shard.number, page);
-          return rows.map((row) => ({
+          const events = rows.map((row) => parseEvent(row.event));
+          const opened = await sealer.openAll(events.flatMap(payerOf));
+          return rows.map((row, index) => ({
             place: { at: row.received_at, shard: shard.number, id: row.event_id },
-            item: inboxView(row, shard.number, sealer),
+            item: inboxView(row, events[index]!, shard.number, opened),
           }));
         };
         sendJson(res, 200, await pageOfAllShards(shards, query, read));
@@ -54,9 +57,10 @@ export function inboxRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       async handler({ req, res, body }) {
         const eventId = String(req.params['eventId']);
         if (eventId.includes('\u0000')) throw new Problem('not_found');
-        const resolved = { eventId, noteSealed: sealer.seal(body.note) };
-        const by = actingBy(req, sealer);
-        const found = await onEveryShard(shards, (shard) => putAway(shard, resolved, by));
+        const found = await onEveryShard(shards, async (shard) => {
+          const noteSealed = await sealer.seal(houseOf(shard.number), fieldOf.note(eventId), body.note);
+          return putAway(shard, { eventId, noteSealed }, await actingBy(req, sealer, shard.number));
+        });
         if (!found.includes(true)) throw new Problem('not_found');
         sendNothing(res);
       },
@@ -64,8 +68,11 @@ export function inboxRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
   ];
 }
 
-function inboxView(row: InboxRow, shard: number, sealer: Pick<Sealer, 'open'>): schemas.InboxItemView {
-  const event = parseEvent(row.event, sealer);
+function payerOf(event: KnownEvent): Sealed[] {
+  return event.kind === 'credit' ? [{ text: event.credit.payerSealed, field: fieldOf.payer(event.id) }] : [];
+}
+
+function inboxView(row: InboxRow, event: KnownEvent, shard: number, opened: Opened): schemas.InboxItemView {
   const about = event.kind === 'fact' ? event.fact : event.credit;
   return {
     eventId: row.event_id,
@@ -74,7 +81,7 @@ function inboxView(row: InboxRow, shard: number, sealer: Pick<Sealer, 'open'>): 
     subject: row.subject,
     state: event.kind === 'fact' ? event.fact.state : null,
     virtualAccount: event.kind === 'credit' ? event.credit.virtualAccount : null,
-    payer: event.kind === 'credit' ? event.credit.payer : null,
+    payer: event.kind === 'credit' ? opened(event.credit.payerSealed) : null,
     amount: amountOf(about.amountMinor, about.currency),
     currency: about.currency ?? null,
     transactionId: row.transaction_id,

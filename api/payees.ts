@@ -1,5 +1,6 @@
 import * as schemas from '../contracts/schemas';
 import { parseWalletName, walletName } from '../contracts/ids';
+import { fieldOf } from '../ledger/seal';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
@@ -18,7 +19,7 @@ export function payeeRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
       .forUsername(username)
       .db.selectFrom('users')
       .innerJoin('accounts', 'accounts.owner_id', 'users.id')
-      .select('users.name_sealed')
+      .select(['users.id', 'users.name_sealed'])
       .where('users.username', '=', username)
       .where('accounts.currency', '=', currency)
       .where('accounts.status', '=', 'open')
@@ -41,7 +42,8 @@ export function payeeRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
         const name = parseWalletName(String(req.params['walletId']));
         const found = name && (await findOpenWallet(name.username, name.currency));
         if (!found) throw new Problem('not_found');
-        sendJson(res, 200, { walletId: walletName(name), name: maskName(sealer.open(found.name_sealed)) });
+        const clear = await sealer.open(found.name_sealed, fieldOf.name(found.id));
+        sendJson(res, 200, { walletId: walletName(name), name: maskName(clear) });
       },
     }),
   ];

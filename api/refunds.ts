@@ -1,8 +1,10 @@
 import type { z } from 'zod';
 import { isTransactionId, shardOfId } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
+import { houseOf } from '../ledger/data-keys';
 import { commandHash, staffTransactionId, transactionId } from '../ledger/identity';
 import { findTransaction, type FoundTransaction } from '../ledger/queries';
+import { fieldOf } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 import { readAmount } from './amounts';
 import { mayDo, requireCaller, type Caller } from './auth';
@@ -80,6 +82,7 @@ async function ask(
   const from = names.get(original.to_account) ?? original.to_account;
   const to = names.get(original.from_account) ?? original.from_account;
   const message = fields.message ?? null;
+  const author = original.to_owner === caller.userId ? caller.userId : houseOf(shardOfId(id)!);
   // "All that is left" is one command, whatever is left by the time it is sent again.
   const facts = { type: 'refund', from, to, currency, amountMinor: asked ?? 0n, message, linkedTo: original.id };
   const amountMinor = asked ?? (await allThatIsLeft(deps, id, original));
@@ -98,7 +101,7 @@ async function ask(
       to: original.from_account,
       amountMinor: amountMinor.toString(),
       currency,
-      ...(message !== null && { messageSealed: deps.sealer.seal(message) }),
+      ...(message !== null && { messageSealed: await deps.sealer.seal(author, fieldOf.message(id), message) }),
       requestId,
     },
   };

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { z, type ZodType } from 'zod';
 import type { ErrorCode } from '../contracts/errors';
 import type { Permission } from '../contracts/permissions';
+import { houseOf } from '../ledger/data-keys';
 import type { Sealer } from '../ledger/seal';
 import { traceOf } from './acting';
 import { authenticate, requirePermission } from './auth';
@@ -77,7 +78,7 @@ export function serve(
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
     if (row.auth !== 'public') {
-      const trace = () => traceOf(req, deps.sealer);
+      const trace = (shard: number) => traceOf(req, deps.sealer, houseOf(shard));
       req.context.role = requirePermission(await authenticate(deps.callers, req, { changes, trace }), row.auth);
     }
     const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;

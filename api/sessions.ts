@@ -47,7 +47,7 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
         if (!user || !matches) throw new Problem('invalid_credentials');
         if (user.status === 'frozen') throw new Problem('user_frozen');
         const { id: userId, roles } = user;
-        const by = { actorId: userId, ...traceOf(req, deps.sealer) };
+        const by = { actorId: userId, ...(await traceOf(req, deps.sealer, userId)) };
         const started = await sessions.start(userId, clientOf(req), by);
         if (!started) throw new Problem('user_frozen');
         sendJson(res, 201, sessionView({ ...started, userId, username, roles }));
@@ -67,7 +67,9 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
       answers: { 200: { description: 'The session, with new tokens', schema: schemas.session } },
       problems: ['invalid_refresh_token'],
       async handler({ req, res, body }) {
-        const refreshed = await sessions.refresh(body.refreshToken, clientOf(req), traceOf(req, deps.sealer));
+        const refreshed = await sessions.refresh(body.refreshToken, clientOf(req), (userId) =>
+          traceOf(req, deps.sealer, userId),
+        );
         if (!refreshed) throw new Problem('invalid_refresh_token');
         sendJson(res, 200, sessionView(refreshed));
       },
@@ -108,7 +110,7 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
         const asked = String(req.params['sessionId']);
         const id = asked === 'current' ? sessionId : asked;
         const isId = id !== undefined && shardOfId(id) !== undefined;
-        const hasEnded = isId && (await sessions.end(userId, id, actingBy(req, deps.sealer)));
+        const hasEnded = isId && (await sessions.end(userId, id, await actingBy(req, deps.sealer, shardOfId(userId)!)));
         if (!hasEnded) throw new Problem('not_found');
         deps.callers.forget(userId);
         sendNothing(res);
@@ -125,7 +127,7 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
       answers: { 204: { description: 'All have ended' } },
       async handler({ req, res }) {
         const { userId } = requireCaller(req);
-        await sessions.endAll(userId, 'logged_out', actingBy(req, deps.sealer));
+        await sessions.endAll(userId, 'logged_out', await actingBy(req, deps.sealer, shardOfId(userId)!));
         deps.callers.forget(userId);
         sendNothing(res);
       },

@@ -1,8 +1,10 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import { parseWalletName, USERNAME, walletName } from '../contracts/ids';
+import { parseWalletName, shardOfId, USERNAME, walletName } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
 import { ROLES } from '../contracts/statuses';
+import { houseOf } from '../ledger/data-keys';
+import { fieldOf } from '../ledger/seal';
 import { Sessions } from '../users/sessions';
 import { Users, type User } from '../users/store';
 import { actingBy } from './acting';
@@ -14,9 +16,9 @@ import { route, type Route } from './routes';
 import { sendJson, sendNothing } from './send';
 import { walletIdParameter } from './wallets';
 
-type StaffDeps = Pick<ApiDeps, 'shards' | 'names' | 'sealer' | 'callers' | 'sessionTtlSeconds'>;
+export type StaffDeps = Pick<ApiDeps, 'shards' | 'names' | 'sealer' | 'callers' | 'sessionTtlSeconds'>;
 
-const usernameParameter = {
+export const usernameParameter = {
   username: { description: 'As they sign in', schema: z.string().min(1).meta({ example: 'yunus' }) },
 };
 
@@ -50,9 +52,11 @@ function ofWallet(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
       const wallet = name && (await deps.names.resolve(name));
       if (!wallet) throw new Problem('not_found');
       refuseOwn(req, wallet.ownerId);
-      const noteSealed = deps.sealer.seal(reason);
-      const command = { kind, accountId: wallet.accountId, noteSealed, ...actingBy(req, deps.sealer) };
-      const outcome = await post(deps.shards.forId(wallet.accountId)!, command);
+      const { accountId } = wallet;
+      const shard = deps.shards.forId(accountId)!;
+      const noteSealed = await sealNote(deps.sealer, accountId, reason);
+      const by = await actingBy(req, deps.sealer, shard.number);
+      const outcome = await post(shard, { kind, accountId, noteSealed, ...by });
       if (outcome.kind === 'refused' && outcome.reason === 'wallet_closed') throw new Problem('wallet_closed');
       if (outcome.kind !== 'wallet') throw unexpected(outcome);
       sendJson(res, 200, { id: walletName(wallet), status: outcome.status });
@@ -78,10 +82,11 @@ function ofUser(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
     answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },
     problems: ['not_found', 'own_request'],
     async handler({ req, res, body: { reason } }) {
-      const user = await find(users, req);
-      await users.setFrozen(user.id, kind === 'freeze', deps.sealer.seal(reason), actingBy(req, deps.sealer));
+      const user = await findUser(users, req);
+      const noteSealed = await sealNote(deps.sealer, user.id, reason);
+      await users.setFrozen(user.id, kind === 'freeze', noteSealed, await byStaff(req, deps, user));
       deps.callers.forget(user.id);
-      sendJson(res, 200, staffView(await find(users, req)));
+      sendJson(res, 200, staffView(await findUser(users, req)));
     },
   });
 }
@@ -101,11 +106,11 @@ function roles(deps: StaffDeps): Route {
     answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },
     problems: ['not_found', 'own_request'],
     async handler({ req, res, body }) {
-      const user = await find(users, req);
+      const user = await findUser(users, req);
       const wanted = ROLES.filter((role) => body.roles.includes(role));
-      await users.setRoles(user.id, wanted, actingBy(req, deps.sealer));
+      await users.setRoles(user.id, wanted, await byStaff(req, deps, user));
       deps.callers.forget(user.id);
-      sendJson(res, 200, staffView(await find(users, req)));
+      sendJson(res, 200, staffView(await findUser(users, req)));
     },
   });
 }
@@ -125,15 +130,23 @@ function endSessions(deps: StaffDeps): Route {
     answers: { 204: { description: 'All their sessions have ended' } },
     problems: ['not_found', 'own_request'],
     async handler({ req, res }) {
-      const user = await find(users, req);
-      await sessions.endAll(user.id, 'ended_by_staff', actingBy(req, deps.sealer));
+      const user = await findUser(users, req);
+      await sessions.endAll(user.id, 'ended_by_staff', await byStaff(req, deps, user));
       deps.callers.forget(user.id);
       sendNothing(res);
     },
   });
 }
 
-async function find(users: Users, req: Request): Promise<User> {
+/** Who does this to a user. */
+export const byStaff = (req: Request, { sealer }: StaffDeps, { id }: User) => actingBy(req, sealer, shardOfId(id)!);
+
+/** What staff writes is the house's, whomever it is about. */
+function sealNote(sealer: StaffDeps['sealer'], subject: string, note: string): Promise<string> {
+  return sealer.seal(houseOf(shardOfId(subject)!), fieldOf.note(subject), note);
+}
+
+export async function findUser(users: Users, req: Request): Promise<User> {
   const username = String(req.params['username']).toLowerCase();
   const user = USERNAME.test(username) ? await users.byUsername(username) : undefined;
   if (!user) throw new Problem('not_found');
@@ -146,6 +159,6 @@ function refuseOwn(req: Request, userId: string): void {
   if (requireCaller(req).userId === userId) throw new Problem('own_request');
 }
 
-function staffView({ id, username, roles: have, status, createdAt }: User): schemas.StaffUserView {
+export function staffView({ id, username, roles: have, status, createdAt }: User): schemas.StaffUserView {
   return { id, username, roles: have, status, createdAt: createdAt.toISOString() };
 }

@@ -2,21 +2,14 @@ import { z } from 'zod';
 import * as schemas from '../contracts/schemas';
 import { isTransactionId, parseWalletName } from '../contracts/ids';
 import { formatAmount } from '../contracts/money';
-import {
-  findTransaction,
-  listTransactions,
-  ownAccounts,
-  notesOf,
-  timelineOf,
-  type FoundTransaction,
-} from '../ledger/queries';
+import { findTransaction, listTransactions, ownAccounts, timelineOf, type FoundTransaction } from '../ledger/queries';
 import { mayDo, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { HOW_TO_PAGE, nextCursorOf, readSpan } from './pages';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
-import { showTransactions } from './showing';
+import { showNotes, showTransactions } from './showing';
 import { timelineView } from './views';
 
 export const transactionIdParameter = {
@@ -65,12 +58,12 @@ export function transactionRoutes({ shards, names, sealer }: Pick<ApiDeps, 'shar
         const [[shown], events, notes] = await Promise.all([
           show(shard.db, [row]),
           timelineOf(shard.db, id),
-          mayAny ? notesOf(shard.db, id) : undefined,
+          mayAny ? showNotes(shard.db, id, sealer) : undefined,
         ]);
         sendJson(res, 200, {
           ...shown!,
           refunded: row.type === 'transfer' ? formatAmount(row.refunded, row.currency) : null,
-          timeline: timelineView(events, notes && { notes, sealer }),
+          timeline: timelineView(events, notes),
         });
       },
     }),

@@ -3,6 +3,7 @@ import * as schemas from '../contracts/schemas';
 import { isCurrency } from '../contracts/currencies';
 import { parseWalletName, walletName, type WalletName } from '../contracts/ids';
 import { commandHash, transactionId } from '../ledger/identity';
+import { fieldOf } from '../ledger/seal';
 import { readAmount, readWallet } from './amounts';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
@@ -79,6 +80,8 @@ async function ask(
   const { currency } = source;
   const message = fields.message ?? null;
   const [fromName, toName] = [walletName(from), walletName(to)];
+  const id = transactionId(caller.userId, key);
+  const seal = (field: string, text: string) => sealer.seal(caller.userId, field, text);
   const facts = { type: 'transfer', from: fromName, to: toName, currency, amountMinor, message };
   return {
     from: fromName,
@@ -86,14 +89,14 @@ async function ask(
     amountMinor,
     message,
     item: {
-      id: transactionId(caller.userId, key),
+      id,
       hash: commandHash(deps.commandKey, facts),
       actor: caller.userId,
       from: source.accountId,
-      ...(target ? { to: target.accountId } : { toNameSealed: sealer.seal(toName) }),
+      ...(target ? { to: target.accountId } : { toNameSealed: await seal(fieldOf.recipient(id), toName) }),
       amountMinor: amountMinor.toString(),
       currency,
-      ...(message !== null && { messageSealed: sealer.seal(message) }),
+      ...(message !== null && { messageSealed: await seal(fieldOf.message(id), message) }),
       requestId,
     },
   };

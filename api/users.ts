@@ -1,7 +1,8 @@
+import { shardOfId } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
 import { checkPassword, hashPassword } from '../users/passwords';
 import { Users, type User } from '../users/store';
-import { actingBy, traceOf } from './acting';
+import { actingBy } from './acting';
 import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
@@ -25,7 +26,9 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>)
       problems: ['username_taken', 'overloaded'],
       async handler({ req, res, body: { password, ...facts } }) {
         const passwordHash = await hashPassword(password);
-        const user = await users.create({ ...facts, passwordHash, roles: ['customer'] }, traceOf(req, deps.sealer));
+        const { requestId } = req.context;
+        const from = { requestId, ...(req.ip !== undefined && { address: req.ip }) };
+        const user = await users.create({ ...facts, passwordHash, roles: ['customer'] }, from);
         if (!user) throw new Problem('username_taken');
         sendJson(res, 201, userView(user));
       },
@@ -63,7 +66,11 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>)
         if (!(await checkPassword(body.currentPassword, user.passwordHash))) throw new Problem('invalid_credentials');
         const hashes = { fromHash: user.passwordHash, toHash: await hashPassword(body.newPassword) };
         const change = { ...hashes, keepSession: sessionId };
-        const changed = await users.changePassword(user.id, change, actingBy(req, deps.sealer));
+        const changed = await users.changePassword(
+          user.id,
+          change,
+          await actingBy(req, deps.sealer, shardOfId(userId)!),
+        );
         if (!changed) throw new Problem('invalid_credentials', { detail: 'The password was changed meanwhile.' });
         deps.callers.forget(userId);
         sendNothing(res);

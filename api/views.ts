@@ -3,11 +3,10 @@ import { formatAmount } from '../contracts/money';
 import type { EntryView, TransactionView, TransactionWithTimelineView } from '../contracts/schemas';
 import { REFUSALS, type Refusal, type TransactionStatus, type TransactionType } from '../contracts/statuses';
 import type { EntryRow, TimelineRow, TransactionRow } from '../ledger/queries';
-import type { Sealer } from '../ledger/seal';
+import { fieldOf, type Opened, type Sealed } from '../ledger/seal';
 
 /** The public names of accounts, as `names.ofAccounts` finds them. */
 export type AccountNames = ReadonlyMap<AccountId, string>;
-type Opener = Pick<Sealer, 'open'>;
 
 /** A transaction with everything in the clear. */
 export interface ClearTransaction {
@@ -49,7 +48,7 @@ export function clearTransactionView(facts: ClearTransaction): TransactionView {
 /** A transaction as a row of the books has it. `names` must know its accounts, `masked` the number of its bank account. */
 export function transactionView(
   row: TransactionRow,
-  { names, masked, sealer }: { names: AccountNames; masked: ReadonlyMap<string, string>; sealer: Opener },
+  { names, masked, opened }: { names: AccountNames; masked: ReadonlyMap<string, string>; opened: Opened },
 ): TransactionView {
   const bankAccount = row.bank_account_id;
   return clearTransactionView({
@@ -57,10 +56,10 @@ export function transactionView(
     type: row.type,
     status: row.status,
     from: nameOf(row.from_account, names),
-    to: recipientOf(row, names, sealer),
+    to: recipientOf(row, names, opened),
     amountMinor: row.amount,
     currency: row.currency,
-    message: opened(row.message_sealed, sealer),
+    message: opened(row.message_sealed),
     reason: row.reason,
     linkedTo: row.linked_to,
     bankAccount: bankAccount === null ? null : { id: bankAccount, number: masked.get(bankAccount) ?? '****' },
@@ -72,17 +71,17 @@ export function transactionView(
 /** `notes`: what people wrote with their decisions, which is for staff, as the words of errors are. */
 export function timelineView(
   events: readonly TimelineRow[],
-  forStaff: { notes: ReadonlyMap<string, string>; sealer: Opener } | undefined,
+  notes: ReadonlyMap<string, string | null> | undefined,
 ): TransactionWithTimelineView['timeline'] {
   return events.map(({ at, kind, detail }) => {
     const { by, ...rest } = JSON.parse(detail) as { id?: string; by?: { actor?: string; role?: string } };
-    const note = forStaff && opened(forStaff.notes.get(rest.id ?? '') ?? null, forStaff.sealer);
+    const note = notes?.get(rest.id ?? '');
     const facts = { ...rest, ...(by && { actor: by.actor, role: by.role }), ...(note && { note }) };
-    return { at: at.toISOString(), event: kind, detail: readableDetail(facts, forStaff !== undefined) };
+    return { at: at.toISOString(), event: kind, detail: readableDetail(facts, notes !== undefined) };
   });
 }
 
-export function entryView(row: EntryRow, shard: number, names: AccountNames, sealer: Opener): EntryView {
+export function entryView(row: EntryRow, shard: number, names: AccountNames, opened: Opened): EntryView {
   const { currency } = row;
   // The transaction's other side: in a ledger of one wallet, who it came from or went to.
   const sent = row.account_id === row.from_account;
@@ -94,8 +93,8 @@ export function entryView(row: EntryRow, shard: number, names: AccountNames, sea
     currency,
     balanceBefore: formatAmount(row.balance_after - row.amount, currency),
     balanceAfter: formatAmount(row.balance_after, currency),
-    counterparty: sent ? recipientOf(row, names, sealer) : nameOf(row.from_account, names),
-    message: opened(row.message_sealed, sealer),
+    counterparty: sent ? recipientOf(row, names, opened) : nameOf(row.from_account, names),
+    message: opened(row.message_sealed),
     createdAt: row.at.toISOString(),
   };
 }
@@ -105,22 +104,26 @@ export function accountsOf(rows: readonly Pick<TransactionRow, 'from_account' | 
   return rows.flatMap((row) => (row.to_account === null ? [row.from_account] : [row.from_account, row.to_account]));
 }
 
+/** The texts that a view of this row needs opened. */
+export function sealedIn(row: Pick<TransactionRow, 'id' | 'message_sealed' | 'to_name_sealed'>): Sealed[] {
+  return [
+    { text: row.message_sealed, field: fieldOf.message(row.id) },
+    { text: row.to_name_sealed, field: fieldOf.recipient(row.id) },
+  ];
+}
+
 function recipientOf(
   row: Pick<TransactionRow, 'to_account' | 'to_name_sealed'>,
   names: AccountNames,
-  sealer: Opener,
+  opened: Opened,
 ): string {
   if (row.to_account !== null) return nameOf(row.to_account, names);
-  return opened(row.to_name_sealed, sealer) ?? 'unknown';
+  return opened(row.to_name_sealed) ?? 'unknown';
 }
 
 /** An account whose name was erased is still told apart by its opaque id. */
 function nameOf(accountId: AccountId, names: AccountNames): string {
   return names.get(accountId) ?? accountId;
-}
-
-function opened(sealed: string | null, sealer: Opener): string | null {
-  return sealed === null ? null : sealer.open(sealed);
 }
 
 /** What an owner of the money may read of an event; an error's own words may name servers, and are for staff. */

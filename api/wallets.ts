@@ -54,15 +54,16 @@ export function walletRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'seale
     return row;
   }
 
-  async function isFrozenUser(caller: Caller): Promise<boolean> {
+  async function refuseInactive(caller: Caller): Promise<void> {
     const { db } = shardOf(caller);
     const user = await db.selectFrom('users').select('status').where('id', '=', caller.userId).executeTakeFirst();
-    return user?.status === 'frozen';
+    if (user?.status === 'frozen') throw new Problem('user_frozen');
+    if (user?.status === 'erased') throw new Problem('not_found');
   }
 
   async function changeStatus(req: Request, kind: 'close' | 'reopen', accountId: string): Promise<void> {
-    const { poster } = shardOf(requireCaller(req));
-    const [outcome] = await poster.post([{ kind, accountId, ...actingBy(req, sealer) }]);
+    const { number, poster } = shardOf(requireCaller(req));
+    const [outcome] = await poster.post([{ kind, accountId, ...(await actingBy(req, sealer, number)) }]);
     if (outcome?.kind !== 'wallet') throw refusalOf(outcome);
   }
 
@@ -87,8 +88,14 @@ export function walletRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'seale
       problems: ['not_found', 'user_frozen', 'wallet_frozen'],
       async handler({ req, res, body: { currency } }) {
         const caller = requireCaller(req);
-        if (await isFrozenUser(caller)) throw new Problem('user_frozen');
-        const { created } = await openAccount(shardOf(caller), caller.userId, currency, actingBy(req, sealer));
+        await refuseInactive(caller);
+        const shard = shardOf(caller);
+        const { created } = await openAccount(
+          shard,
+          caller.userId,
+          currency,
+          await actingBy(req, sealer, shard.number),
+        );
         const name = walletName({ username: caller.username, currency });
         let row = await findOwn(caller, name);
         if (row.status === 'closed') {

@@ -25,9 +25,10 @@ const silent = { info() {}, warn() {}, error() {} };
 export async function makeCustomers(urls: string[], config: Config, count = 50): Promise<Customer[]> {
   const { secrets, tokenTtlSeconds } = config;
   const shards = openShards({ urls, log: silent, poolSize: 2 });
-  const users = new Users(shards, createSealer(secrets.sealKeys));
+  const sealer = createSealer({ shards, ...secrets });
+  const users = new Users(shards, sealer);
   const tokens = createTokens({ key: secrets.tokenKey, ttlSeconds: tokenTtlSeconds });
-  const bankAccounts = new BankAccounts(shards, createSealer(secrets.sealKeys), secrets.commandKey);
+  const bankAccounts = new BankAccounts(shards, sealer, secrets.commandKey);
   try {
     const customers: Customer[] = [];
     for (let number = 1; number <= count; number++) {

@@ -50,7 +50,7 @@ export async function runApi(config: Config): Promise<void> {
   const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
   const { client, connection, namespace } = temporal;
   const rail = timedRail(createHttpRail(config.bank));
-  const sealer = createSealer(config.secrets.sealKeys);
+  const sealer = createSealer({ shards, ...config.secrets });
   const owners = new Owners(client, config.payments, log);
   const groupPosts = new GroupPosts(shards, log);
   const postGroup = groupPosts.post.bind(groupPosts);

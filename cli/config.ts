@@ -4,6 +4,7 @@ import type { ProviderOptions } from '../api/provider';
 import type { DefaultLimits } from '../contracts/limits';
 import type { PaymentSettings } from '../contracts/payments';
 import { oidcConfig, oidcContradictions, oidcVariables } from './oidc-settings';
+import type { NamedKey } from '../ledger/aes';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
 import {
   amountsByCurrency,
@@ -40,8 +41,9 @@ export interface Config {
     tokenKey: string;
     /** Keys the hash of commands, which idempotency compares: it never rotates. */
     commandKey: string;
-    /** Seal personal data: the first seals, every one opens. */
-    sealKeys: { id: string; key: Buffer }[];
+    /** Wrap the keys of personal data: the first wraps, every one unwraps. */
+    sealKeys: NamedKey[];
+    dataKeys: boolean;
   };
   /** For createHttpRail. */
   bank: {
@@ -96,6 +98,7 @@ const schema = z.object({
   HOLDFAST_TOKEN_KEY: secretText(),
   HOLDFAST_COMMAND_KEY: secretText(' Keep it for ever: every stored idempotency key depends on it.'),
   HOLDFAST_SEAL_KEYS: sealKeys(),
+  HOLDFAST_DATA_KEYS: oneOf(['on', 'off'], 'on'),
   HOLDFAST_BANK_URL: bankUrl(),
   HOLDFAST_BANK_API_KEY: secretText(),
   HOLDFAST_BANK_WEBHOOK_SECRETS: secretList(),
@@ -165,6 +168,7 @@ export function loadConfig(env: Env): Config {
       tokenKey: settings.HOLDFAST_TOKEN_KEY,
       commandKey: settings.HOLDFAST_COMMAND_KEY,
       sealKeys: settings.HOLDFAST_SEAL_KEYS,
+      dataKeys: settings.HOLDFAST_DATA_KEYS === 'on',
     },
     bank: {
       url: settings.HOLDFAST_BANK_URL,

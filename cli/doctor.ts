@@ -1,3 +1,4 @@
+import { isNeeded, keyInWords } from '../ledger/key-use';
 import { missingMonths } from '../ledger/months';
 import { openShards } from '../ledger/shards';
 import { BANK_VARIABLES } from './bank-settings';
@@ -7,6 +8,7 @@ import { lockHolder } from './embedded/lock';
 import { isPortFree, portOwner } from './embedded/ports';
 import { missingSearchAttributes, serverVersion } from './embedded/temporal-client';
 import { findReadyTemporal } from './embedded/temporal-cli';
+import { keysOf } from './keys/list';
 import { localEnv } from './local-env';
 import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-settings';
 import { newerInWords } from './migrate';
@@ -83,7 +85,20 @@ async function servers(config: Config): Promise<Finding[]> {
   const shards = await Promise.all(
     config.shards.map((each, shard) => oneShard({ ...each, shard, shardCount: config.shards.length })),
   );
-  return [...shards.flat(), ...(await temporal(config))];
+  const keys = shards.flat().every(({ ok }) => ok) ? await keysNeeded(config) : [];
+  return [...shards.flat(), ...keys, ...(await temporal(config))];
+}
+
+/** Those that are given without need are said, too: they may go. */
+async function keysNeeded(config: Config): Promise<Finding[]> {
+  const all = (await keysOf(config)).flatMap(({ keys }) => keys);
+  return [...new Set(all.map(({ id }) => id))].map((id) => {
+    const uses = all.filter((use) => use.id === id);
+    const worst = uses.find(({ isGiven }) => !isGiven) ?? uses.find(isNeeded) ?? uses[0]!;
+    const wraps = uses.reduce((sum, use) => sum + use.wraps, 0);
+    const text = `Key ${id} ${keyInWords({ ...worst, wraps })}`;
+    return worst.isGiven ? good(text) : bad(text, 'Put it back into HOLDFAST_SEAL_KEYS, after the first.');
+  });
 }
 
 type OneShard = Config['shards'][number] & { shard: number; shardCount: number };

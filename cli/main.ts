@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig, loadDatabases, type Config } from './config';
 import { packageRoot } from './embedded/package-root';
+import { erasuresCommand } from './erasures';
+import { keysCommand } from './keys';
 import { localEnv } from './local-env';
 import { opsCommand } from './ops';
 import { shardsCommand } from './shards';
@@ -224,6 +226,8 @@ books
 const exit = (code: number) => (process.exitCode = code);
 program.addCommand(shardsCommand(process.env, exit));
 program.addCommand(opsCommand(process.env, exit));
+program.addCommand(keysCommand(process.env, exit));
+program.addCommand(erasuresCommand(process.env, exit));
 
 function shardNumber(text: string): number {
   if (/^\d{1,3}$/.test(text)) return Number(text);

@@ -18,7 +18,9 @@ export interface RepostCommand {
 
 /** Posts again what a restored shard lost, and says what of it. Whether nothing is left for people. */
 export async function repostBooks(
-  config: Pick<Config, 'shards' | 'bank' | 'reconcile'> & { secrets: Pick<Config['secrets'], 'sealKeys'> },
+  config: Pick<Config, 'shards' | 'bank' | 'reconcile'> & {
+    secrets: Pick<Config['secrets'], 'sealKeys' | 'commandKey'>;
+  },
   { shard, since, dryRun: isDryRun = false }: RepostCommand,
   say: (line: string) => void,
 ): Promise<boolean> {
@@ -44,7 +46,7 @@ export async function repostBooks(
       for (const each of await repostHalves(restored, lost.halves, SYSTEM)) tell(each);
       for (const each of await forbidCredits(restored, lost.released)) tell(each);
     }
-    const deps = { shards, rail: createHttpRail(config.bank), sealer: createSealer(config.secrets.sealKeys) };
+    const deps = { shards, rail: createHttpRail(config.bank), sealer: createSealer({ shards, ...config.secrets }) };
     const days = { since, until: new Date(), youngMs: config.reconcile.youngMs };
     for await (const each of tellAgain(deps, restored, days, isDryRun)) tell(each);
     say(`shard ${shard}: ${done} ${isDryRun ? 'to be done' : 'done'}, ${left} left for people`);

@@ -14,7 +14,7 @@ export async function setRoles(config: Config, name: string, wanted: readonly st
   if (strange !== undefined) throw new UserError(`There is no role ${strange}.`, `Roles are ${ROLES.join(', ')}.`);
   const shards = openShards({ urls: config.shards.map(({ url }) => url), log, poolSize: 1 });
   try {
-    const users = new Users(shards, createSealer(config.secrets.sealKeys));
+    const users = new Users(shards, createSealer({ shards, ...config.secrets }));
     const user = await users.byUsername(name.toLowerCase());
     if (!user) throw new UserError(`There is no user ${name}.`, 'Sign them up first, with POST /v1/users.');
     const roles = ROLES.filter((role) => wanted.includes(role));

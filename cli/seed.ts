@@ -77,7 +77,7 @@ async function withDemo<T>(config: SeedConfig, work: (shards: Shards, users: Use
   }
   const shards = openShards({ urls: config.shards.map((shard) => shard.url), log: silent, poolSize: 2 });
   try {
-    return await work(shards, new Users(shards, createSealer(config.secrets.sealKeys)));
+    return await work(shards, new Users(shards, createSealer({ shards, ...config.secrets })));
   } finally {
     await shards.close();
   }

@@ -61,7 +61,7 @@ export function secretList() {
     .refine((secrets) => secrets.every((secret) => secret.length >= 32), `has a secret that is too short: ${make}`);
 }
 
-/** `id:base64,id2:base64`: the first seals, the others still open what they sealed. */
+/** `id:base64,id2:base64`: the first is used from now on, the others still open what they sealed. */
 export function sealKeys() {
   const make = 'give id:key pairs, comma separated, the current one first; make a key: openssl rand -base64 32.';
   return required(`is missing: ${make}`)

@@ -33,7 +33,7 @@ export async function runWorker(config: Config): Promise<void> {
   const shards = openShards({ urls, log, defaultLimits: config.defaultLimits, slowQueryMs });
   const sdkAddress = `127.0.0.1:${await freePort()}`;
   const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
-  const sealer = createSealer(config.secrets.sealKeys);
+  const sealer = createSealer({ shards, ...config.secrets });
   const notifier = openNotifier(config, { log, sealer });
   const activities = createActivities({
     rail: timedRail(createHttpRail(config.bank)),

@@ -1,8 +1,8 @@
 /**
  * Every id says what it names and which shard it lives on: `tx_0_…` a transaction, `us_0_…` a user, `ac_0_…` an account
  * (the books' name for a wallet), `ba_0_…` a bank account, `de_0_…` a person's decision, `rc_0_…` a
- * reconciliation, `se_0_…` a session, `ak_0_…` an API key. How they are made is in ledger/identity.ts; here is only their
- * form.
+ * reconciliation, `se_0_…` a session, `ak_0_…` an API key, `ho_0_…` the house as the owner of a key. How they are
+ * made is in ledger/identity.ts; here is only their form.
  */
 export type TransactionId = string;
 export type UserId = string;
@@ -12,7 +12,7 @@ export type DecisionId = string;
 
 export const USERNAME = /^[a-z0-9_]{3,32}$/;
 export const TRANSACTION_ID = /^tx_(0|[1-9][0-9]{0,3})_[a-z2-7]{26}$/;
-const SHARDED_ID = /^(?:tx|us|ac|ba|de|rc|se|ak)_(0|[1-9][0-9]{0,3})_[a-z0-9.@-]+$/i;
+const SHARDED_ID = /^(?:tx|us|ac|ba|de|rc|se|ak|ho)_(0|[1-9][0-9]{0,3})_[a-z0-9.@-]+$/i;
 
 export function isTransactionId(text: string): boolean {
   return TRANSACTION_ID.test(text);

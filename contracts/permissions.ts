@@ -53,6 +53,8 @@ export const PERMISSIONS = {
   'sessions:end-any': OPERATORS,
   'roles:set': ['admin'],
   'audit:read': STAFF,
+  'users:find': STAFF,
+  'personal-data:erase': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 
 export type Permission = keyof typeof PERMISSIONS;
@@ -64,6 +66,7 @@ export const NEVER_BY_KEY: readonly Permission[] = [
   'sessions:end-any',
   'api-keys:manage',
   'roles:set',
+  'personal-data:erase',
 ];
 export const SCOPES = (Object.keys(PERMISSIONS) as Permission[]).filter((each) => !NEVER_BY_KEY.includes(each));
 

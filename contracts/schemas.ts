@@ -56,15 +56,17 @@ export const idempotencyKey = text(255)
   .regex(/^[\x21-\x7e]+$/, 'must be 1 to 255 visible ASCII characters')
   .meta({ description: 'Yours to choose, one per thing asked for; sending it again never moves money twice' });
 
+const emailAddress = z
+  .email()
+  .max(254)
+  .refine((email) => email.indexOf('@') <= 64, 'must have at most 64 characters before the @');
+
 export const newUser = z
   .strictObject({
     username: z.string().regex(USERNAME, 'must be 3 to 32 of a-z, 0-9 and _'),
     password: text(200).min(10, 'must have at least 10 characters'),
     name: text(200).min(1),
-    email: z
-      .email()
-      .max(254)
-      .refine((email) => email.indexOf('@') <= 64, 'must have at most 64 characters before the @'),
+    email: emailAddress,
   })
   .meta({ id: 'NewUser' });
 
@@ -427,6 +429,19 @@ export const staffUser = z
   })
   .meta({ id: 'StaffUser', description: 'What staff needs to know of a user: nothing personal but the name' });
 
+export const userSearch = z
+  .strictObject({ email: emailAddress.meta({ description: 'In whatever case' }) })
+  .meta({ id: 'UserSearch' });
+export const staffUserList = z.strictObject({ data: z.array(staffUser) }).meta({ id: 'StaffUserList' });
+export const erasure = z
+  .strictObject({
+    userId: z.string(),
+    state: z.enum(['proposed', 'erased']).meta({ description: 'proposed: a second admin has to ask for the same' }),
+    proposedAt: timestamp,
+    erasedAt: timestamp.nullable(),
+  })
+  .meta({ id: 'Erasure' });
+
 const whoOrWhat = (description: string) => text(300).min(1).optional().meta({ description });
 export const auditQuery = z.strictObject({
   ...page,
@@ -539,6 +554,7 @@ export type ReconciliationItemView = z.infer<typeof reconciliationItem>;
 export type BalanceView = z.infer<typeof balance>;
 export type InboxItemView = z.infer<typeof inboxItem>;
 export type StaffUserView = z.infer<typeof staffUser>;
+export type ErasureView = z.infer<typeof erasure>;
 export type AuditItemView = z.infer<typeof auditItem>;
 export type ApiKeyView = z.infer<typeof apiKey>;
 export type LiveSessionView = z.infer<typeof liveSession>;

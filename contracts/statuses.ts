@@ -28,7 +28,7 @@ export const WALLET_STATUSES = ['open', 'frozen', 'closed'] as const;
 export type WalletStatus = (typeof WALLET_STATUSES)[number];
 
 /** A frozen user can't sign in or open a wallet, and each of their wallets counts as frozen. */
-export const USER_STATUSES = ['active', 'frozen'] as const;
+export const USER_STATUSES = ['active', 'frozen', 'erased'] as const;
 export type UserStatus = (typeof USER_STATUSES)[number];
 
 export const ROLES = ['customer', 'ops', 'auditor', 'admin'] as const;

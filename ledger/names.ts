@@ -1,6 +1,9 @@
+import { sql } from 'kysely';
 import type { AccountId, UserId, WalletName } from '../contracts/ids';
 import { parseWalletName, walletName } from '../contracts/ids';
+import { Kept } from './kept';
 import { isPassing } from './postgres';
+import { ERASED } from './seal';
 import type { Shards } from './shards';
 
 export interface NamedAccount extends WalletName {
@@ -9,15 +12,17 @@ export interface NamedAccount extends WalletName {
 }
 
 const MAX_CACHED = 200_000;
+/** So long after an erasure another process may still know a name. */
+const KEEP_MS = 5 * 60_000;
 
 /**
- * Which account a wallet's name means, and back. The mapping never changes, so what was found once is kept; what was
- * not found is asked again, since it may come to be.
+ * Which account a wallet's name means, and back. The mapping changes only when its user is erased, so what was found is
+ * kept for a while; what was not found is asked again, since it may come to be.
  */
 export class Names {
-  private readonly byName = new Map<string, NamedAccount>();
+  private readonly byName = new Kept<NamedAccount>(MAX_CACHED, KEEP_MS);
   private readonly asking = new Map<string, Promise<NamedAccount | undefined>>();
-  private readonly byId = new Map<AccountId, string>();
+  private readonly byId = new Kept<NamedAccount>(MAX_CACHED, KEEP_MS);
 
   constructor(private readonly shards: Shards) {}
 
@@ -56,9 +61,10 @@ export class Names {
     const names = new Map<AccountId, string>();
     const missing = new Map<number, AccountId[]>();
     for (const id of new Set(ids)) {
-      const known = this.byId.get(id) ?? systemName(id);
-      if (known) {
-        names.set(id, known);
+      const known = this.byId.get(id);
+      const name = known ? walletName(known) : systemName(id);
+      if (name !== undefined) {
+        names.set(id, name);
         continue;
       }
       const shard = this.shards.forId(id);
@@ -80,7 +86,8 @@ export class Names {
         .db.selectFrom('accounts')
         .innerJoin('users', 'users.id', 'accounts.owner_id')
         .where('accounts.id', 'in', accountIds)
-        .select(['accounts.id as accountId', 'accounts.currency', 'users.username', 'users.id as ownerId'])
+        .select(['accounts.id as accountId', 'accounts.currency', 'users.id as ownerId'])
+        .select(sql<string>`case users.status when 'erased' then ${ERASED} else users.username end`.as('username'))
         .execute();
     } catch (error) {
       if (isPassing(error)) return [];
@@ -88,14 +95,14 @@ export class Names {
     }
   }
 
+  /** As far as this process knows. */
+  forget(userId: UserId): void {
+    for (const kept of [this.byName, this.byId]) kept.deleteAll(({ ownerId }) => ownerId === userId);
+  }
+
   private keep(found: NamedAccount): void {
-    if (this.byName.size >= MAX_CACHED) {
-      this.byName.clear();
-      this.byId.clear();
-    }
-    const name = walletName(found);
-    this.byName.set(name, found);
-    this.byId.set(found.accountId, name);
+    this.byId.set(found.accountId, found);
+    if (found.username !== ERASED) this.byName.set(walletName(found), found);
   }
 }
 

@@ -33,6 +33,8 @@ export interface Database {
     email_sealed: string;
     roles: Role[];
     status: Generated<UserStatus>;
+    /** A keyed hash; null until a rotation has come by a row from before there was one. */
+    email_index: string | null;
     created_at: Generated<Date>;
   };
   sessions: {
@@ -60,6 +62,21 @@ export interface Database {
   };
   identities: { user_id: string; issuer: string; subject_hash: Buffer; linked_at: Generated<Date> };
   login_addresses: { user_id: string; address_hash: string; last_at: Generated<Date> };
+  data_keys: {
+    owner_id: string;
+    number: bigint;
+    wrapping_key: string;
+    wrapped: string;
+    created_at: Generated<Date>;
+  };
+  erasures: {
+    user_id: string;
+    proposed_by: string;
+    proposed_at: Generated<Date>;
+    confirmed_by: string | null;
+    erased_at: Date | null;
+  };
+  erased_names: { name_index: string };
   accounts: {
     id: string;
     kind: 'user' | 'system';

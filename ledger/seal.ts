@@ -1,38 +1,138 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
+import { shardOfId } from '../contracts/ids';
+import { decrypt, encrypt, type NamedKey } from './aes';
+import { DataKeys, houseOf, nameOfKey, type FoundKey, type KeyName, type WrappedKey } from './data-keys';
+import { earlierKey } from './earlier-keys';
+import { ShardUnavailable } from './postgres';
+import type { Shards } from './shards';
+import { environmentKeys, Locked } from './wrapping';
+
+/** A sealed text, and the field in which it stands: in another it does not open. */
+export interface Sealed {
+  text: string | null;
+  field: string;
+}
+
+/** What a text says, by the sealed one; null for none, or while its owner's shard does not answer. */
+export type Opened = (sealed: string | null) => string | null;
 
 /** Personal data at rest: sealed on the way in, opened only to be shown. A sealed text names the key that opens it. */
 export interface Sealer {
-  seal(text: string): string;
-  open(sealed: string): string;
+  /** Under the owner's data key; the house of their shard's for an owner who is not there. */
+  seal(owner: string, field: string, text: string): Promise<string>;
+  open(sealed: string, field: string): Promise<string>;
+  openAll(sealed: readonly Sealed[]): Promise<Opened>;
+  /** The first key of a user who is about to be stored with it. */
+  begin(owner: string): Promise<FirstKey>;
+  /** Finds a text again without saying what it is; it never changes. */
+  index(kind: 'email' | 'username', text: string): string;
+  readonly keys: DataKeys;
+  /** With what was sealed before there were data keys. */
+  readonly earlier: readonly NamedKey[];
 }
 
-const VERSION = 's1';
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
+export interface FirstKey extends WrappedKey {
+  seal(field: string, text: string): string;
+}
 
-/** AES-256-GCM. The first key seals; every key given opens what it sealed. */
-export function createSealer(keys: { id: string; key: Buffer }[]): Sealer {
-  const current = keys[0];
-  if (!current) throw new Error('A sealer needs at least one key');
-  const byId = new Map(keys.map((each) => [each.id, each.key]));
+/** What stands where the key of a text is destroyed. */
+export const ERASED = 'erased';
+
+/** Where personal data stands. */
+export const fieldOf = {
+  name: (user: string) => `${user}/name`,
+  email: (user: string) => `${user}/email`,
+  bankAccount: (id: string) => `${id}/details`,
+  message: (transaction: string) => `${transaction}/message`,
+  recipient: (transaction: string) => `${transaction}/to`,
+  note: (subject: string) => `${subject}/note`,
+  address: (request: string | undefined) => `${request ?? ''}/address`,
+  agent: (session: string) => `${session}/agent`,
+  payer: (event: string) => `${event}/payer`,
+};
+
+export interface SealerOptions {
+  shards: Shards;
+  /** Wrap the data keys. With one of them everything was sealed before there were data keys. */
+  sealKeys: readonly NamedKey[];
+  /** False while processes run that know of no data keys: everything is then sealed as they read it. */
+  dataKeys?: boolean;
+  /** The key of the indexes is derived from it: it never rotates. */
+  commandKey: string;
+}
+
+const VERSION = 's2';
+const EARLIER_VERSION = 's1';
+
+export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: SealerOptions): Sealer {
+  const keys = new DataKeys(shards, environmentKeys(sealKeys));
+  const indexKey = Buffer.from(hkdfSync('sha256', commandKey, '', 'holdfast index', 32));
+
+  function sealEarlier(text: string): string {
+    const { id, key } = sealKeys[0]!;
+    return `${EARLIER_VERSION}.${id}.${encrypt(key, Buffer.from(text)).toString('base64url')}`;
+  }
+
+  async function openAll(texts: readonly Sealed[]): Promise<Opened> {
+    const all = texts.filter((each): each is Sealed & { text: string } => each.text !== null);
+    const found = await keys.find(all.flatMap(({ text }) => keyOf(text) ?? []));
+    const opened = new Map<string, string | null>();
+    for (const { text, field } of all) opened.set(text, await openOne(text, field, found));
+    return (text) => (text === null ? null : (opened.get(text) ?? null));
+  }
+
+  async function openOne(text: string, field: string, found: Map<string, FoundKey>): Promise<string | null> {
+    if (text === '') return ERASED;
+    const name = keyOf(text);
+    if (!name) return openEarlier(text);
+    const key = found.get(nameOfKey(name))!;
+    if (key === 'away') return null;
+    if (key === 'gone') return ERASED;
+    return decrypt(key, payloadOf(text), field).toString();
+  }
+
+  async function openEarlier(text: string): Promise<string> {
+    const [version, id = ''] = text.split('.');
+    const key = version === EARLIER_VERSION ? await earlierKey(id, { shards, keys, sealKeys }) : undefined;
+    if (!key) throw new Locked(id);
+    return decrypt(key, payloadOf(text)).toString();
+  }
 
   return {
-    seal(text) {
-      const iv = randomBytes(IV_BYTES);
-      const cipher = createCipheriv('aes-256-gcm', current.key, iv, { authTagLength: TAG_BYTES });
-      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-      return `${VERSION}.${current.id}.${Buffer.concat([iv, cipher.getAuthTag(), body]).toString('base64url')}`;
+    keys,
+    earlier: sealKeys,
+    openAll,
+    async seal(owner, field, text) {
+      if (!dataKeys) return sealEarlier(text);
+      const key = (await keys.newestOf(owner)) ?? (await keys.newestOf(houseOf(shardOfId(owner)!)))!;
+      return sealed(key, field, text);
     },
-    open(sealed) {
-      const [version, id = '', payload = ''] = sealed.split('.');
-      const key = byId.get(id);
-      if (version !== VERSION || !key) throw new Error(`No key "${id}" opens this sealed text`);
-      const bytes = Buffer.from(payload, 'base64url');
-      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), {
-        authTagLength: TAG_BYTES,
-      });
-      decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-      return decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+    async open(text, field) {
+      const opened = (await openAll([{ text, field }]))(text);
+      if (opened === null) throw new ShardUnavailable(shardOfId(keyOf(text)!.owner)!);
+      return opened;
     },
+    async begin(owner) {
+      const { key, ...stored } = await keys.make(owner);
+      return {
+        ...stored,
+        seal: (field, text) => (dataKeys ? sealed({ ...stored, key }, field, text) : sealEarlier(text)),
+      };
+    },
+    index: (kind, text) => createHmac('sha256', indexKey).update(`${kind}\0${text.toLowerCase()}`).digest('base64url'),
   };
+}
+
+export function sealed({ key, owner, number }: KeyName & { key: Buffer }, field: string, text: string): string {
+  return `${VERSION}.${owner}.${number}.${encrypt(key, Buffer.from(text), field).toString('base64url')}`;
+}
+
+/** Undefined for a text from before there were data keys. */
+export function keyOf(text: string): KeyName | undefined {
+  const [version, owner = '', number = ''] = text.split('.');
+  return version === VERSION ? { owner, number: BigInt(number) } : undefined;
+}
+
+function payloadOf(text: string): Buffer {
+  return Buffer.from(text.slice(text.lastIndexOf('.') + 1), 'base64url');
 }

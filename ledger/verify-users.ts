@@ -21,10 +21,10 @@ export async function checkUsers(books: Kysely<Database>, found: (finding: Findi
           (select array(select jsonb_array_elements_text(detail::jsonb -> 'roles')) from events
             where subject_id = u.id and kind in ('user_created', 'roles_changed')
             order by at desc, block desc, index desc limit 1), '{customer}') as told_roles,
-        coalesce((select case kind when 'user_frozen' then 'frozen' else 'active' end from events
-          where subject_id = u.id and kind in ('user_frozen', 'user_unfrozen')
+        coalesce((select case kind when 'user_frozen' then 'frozen' when 'user_erased' then 'erased' else 'active' end
+          from events where subject_id = u.id and kind in ('user_frozen', 'user_unfrozen', 'user_erased')
           order by at desc, block desc, index desc limit 1), 'active') as told_status,
-        exists (select from accounts where owner_id = u.id and owner_frozen <> (u.status = 'frozen')) as stray_wallets
+        exists (select from accounts where owner_id = u.id and owner_frozen <> (u.status <> 'active')) as stray_wallets
       from users u where u.id > ${after} order by u.id limit ${AT_ONCE}`.execute(books);
     for (const row of rows) for (const finding of findingsOf(row)) found(finding);
     const last = rows.at(-1);

@@ -11,6 +11,7 @@ import * as moving from './0007-moving';
 import * as snapshots from './0008-snapshots';
 import * as access from './0009-access';
 import * as guard from './0011-guard';
+import * as privacy from './0012-privacy';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -24,6 +25,7 @@ const migrations: Record<string, Migration> = {
   '0008-snapshots': snapshots,
   '0009-access': access,
   '0011-guard': guard,
+  '0012-privacy': privacy,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();

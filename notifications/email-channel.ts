@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer';
-import type { Sealer } from '../ledger/seal';
+import { ERASED, fieldOf, type Sealer } from '../ledger/seal';
 import { Undeliverable, type Channel, type Recipient } from './channels';
 
 export interface EmailSettings {
@@ -24,7 +24,12 @@ export function emailChannel({ smtpUrl, from, opsAddress }: EmailSettings, seale
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  const addressOf = (to: Recipient) => (to.audience === 'ops' ? opsAddress : sealer.open(to.emailSealed));
+  async function addressOf(to: Recipient): Promise<string | undefined> {
+    if (to.audience === 'ops') return opsAddress;
+    const address = await sealer.open(to.emailSealed, fieldOf.email(to.userId));
+    if (address === ERASED) throw new Undeliverable('the user was erased');
+    return address;
+  }
   return {
     name: 'email',
     reaches: opsAddress === undefined ? ['user'] : ['user', 'ops'],
@@ -32,7 +37,8 @@ export function emailChannel({ smtpUrl, from, opsAddress }: EmailSettings, seale
     async send({ id, to, subject, text }) {
       const messageId = `<${id}@${domainOf(from)}>`;
       const headers = { 'auto-submitted': 'auto-generated' };
-      await transport.sendMail({ from, to: addressOf(to), subject, text, messageId, headers }).catch(fail);
+      const address = await addressOf(to);
+      await transport.sendMail({ from, to: address, subject, text, messageId, headers }).catch(fail);
     },
     close: () => transport.close(),
   };

@@ -6,7 +6,7 @@ import type { By } from '../ledger/by';
 import { newBankAccountId } from '../ledger/identity';
 import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
-import type { Sealer } from '../ledger/seal';
+import { ERASED, fieldOf, type Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 
 /** What of a bank account is ever shown: its holder and number stay sealed. */
@@ -72,9 +72,9 @@ export class BankAccounts {
     return this.ownedBy(owner).orderBy('created_at', 'desc').orderBy('id').limit(MAX_LISTED).execute();
   }
 
-  private insert(shard: Shard, { id, owner, details, fingerprint, by }: NewRow): Promise<boolean> {
+  private async insert(shard: Shard, { id, owner, details, fingerprint, by }: NewRow): Promise<boolean> {
     const { bankCode, holder, number } = details;
-    const sealed = this.sealer.seal(JSON.stringify({ holder, number }));
+    const sealed = await this.sealer.seal(owner, fieldOf.bankAccount(id), JSON.stringify({ holder, number }));
     const values = [id, owner, bankCode, sealed, fingerprint, maskNumber(number)];
     return record(shard, {
       subjectId: id,
@@ -112,7 +112,9 @@ export async function bankAccountDetails(
     .where('id', '=', id)
     .executeTakeFirst();
   if (!row) return undefined;
-  const { holder, number } = JSON.parse(sealer.open(row.details_sealed)) as Omit<BankAccountDetails, 'bankCode'>;
+  const details = await sealer.open(row.details_sealed, fieldOf.bankAccount(id));
+  if (details === ERASED) return undefined;
+  const { holder, number } = JSON.parse(details) as Omit<BankAccountDetails, 'bankCode'>;
   return { holder, number, bankCode: row.bank_code };
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { BankEvent, BankFact } from '../bank/rail';
-import type { Sealer } from '../ledger/seal';
+import type { BankEvent, BankFact, IncomingCredit } from '../bank/rail';
 
 const minor = z.string().regex(/^-?\d{1,19}$/);
 const common = { id: z.string(), at: z.string() };
@@ -33,17 +32,22 @@ const storedEvent = z.discriminatedUnion('kind', [
 ]);
 type StoredEvent = z.infer<typeof storedEvent>;
 
-export function writeEvent(event: BankEvent, sealer: Pick<Sealer, 'seal'>): string {
-  return JSON.stringify(toStored(event, sealer));
+export async function writeEvent(event: BankEvent, seal: (payer: string) => Promise<string>): Promise<string> {
+  return JSON.stringify(await toStored(event, seal));
 }
 
-export function parseEvent(text: string, sealer: Pick<Sealer, 'open'>): BankEvent {
+/** The event as the bank told it, but for the payer's name. */
+export type KnownEvent =
+  | Extract<BankEvent, { kind: 'fact' }>
+  | (Omit<Extract<BankEvent, { kind: 'credit' }>, 'credit'> & { credit: SealedCredit });
+export type SealedCredit = Omit<IncomingCredit, 'payer'> & { payerSealed: string };
+
+export function parseEvent(text: string): KnownEvent {
   const event = storedEvent.parse(JSON.parse(text));
   const { id, at } = event;
   if (event.kind === 'fact') return { id, at, kind: 'fact', fact: factOf(event.fact) };
-  const { payerSealed, amountMinor, ...credit } = event.credit;
-  const opened = { ...credit, amountMinor: BigInt(amountMinor), payer: sealer.open(payerSealed) };
-  return { id, at, kind: 'credit', credit: opened };
+  const { amountMinor, ...credit } = event.credit;
+  return { id, at, kind: 'credit', credit: { ...credit, amountMinor: BigInt(amountMinor) } };
 }
 
 /** The fact of a stored event that tells of one. */
@@ -57,12 +61,12 @@ function factOf({ amountMinor, ...fact }: Extract<StoredEvent, { kind: 'fact' }>
   return { ...fact, ...(amountMinor !== undefined && { amountMinor: BigInt(amountMinor) }) };
 }
 
-function toStored(event: BankEvent, sealer: Pick<Sealer, 'seal'>): StoredEvent {
+async function toStored(event: BankEvent, seal: (payer: string) => Promise<string>): Promise<StoredEvent> {
   if (event.kind === 'fact') {
     const { amountMinor, ...fact } = event.fact;
     return { ...event, fact: { ...fact, ...(amountMinor !== undefined && { amountMinor: amountMinor.toString() }) } };
   }
   const { payer, amountMinor, ...credit } = event.credit;
-  const sealed = { ...credit, amountMinor: amountMinor.toString(), payerSealed: sealer.seal(payer) };
+  const sealed = { ...credit, amountMinor: amountMinor.toString(), payerSealed: await seal(payer) };
   return { ...event, credit: sealed };
 }

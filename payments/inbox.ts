@@ -6,8 +6,9 @@ import type { Logger } from '../ledger/log';
 import { pageOfShard, type PlacedPage } from '../ledger/places';
 import type { Database } from '../ledger/schema';
 import type { By } from '../ledger/by';
+import { houseOf } from '../ledger/data-keys';
 import { record } from '../ledger/record';
-import type { Sealer } from '../ledger/seal';
+import { fieldOf, type Sealer } from '../ledger/seal';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
 import { webhooks } from '../metrics/instruments';
 import type { Owners } from '../worker/owners';
@@ -194,20 +195,39 @@ function shardOf(shards: Shards, event: BankEvent): number {
 
 async function store(shard: Shard, events: readonly BankEvent[], sealer: Sealer): Promise<InboxEvent[]> {
   const { db } = await reachable(shard);
+  const owners = await ownersOf(db, events);
+  const seal = (event: BankEvent) => (payer: string) => {
+    const owner = event.kind === 'credit' ? owners.get(event.credit.virtualAccount) : undefined;
+    return sealer.seal(owner ?? houseOf(shard.number), fieldOf.payer(event.id), payer);
+  };
+  const rows = await Promise.all(
+    events.map(async (event) => ({
+      event_id: event.id,
+      kind: event.kind,
+      subject: event.kind === 'fact' ? event.fact.reference : event.credit.creditId,
+      transaction_id: event.kind === 'fact' ? (transactionOfReference(event.fact.reference) ?? null) : null,
+      event: await writeEvent(event, seal(event)),
+    })),
+  );
   return db
     .insertInto('bank_inbox')
-    .values(
-      events.map((event) => ({
-        event_id: event.id,
-        kind: event.kind,
-        subject: event.kind === 'fact' ? event.fact.reference : event.credit.creditId,
-        transaction_id: event.kind === 'fact' ? (transactionOfReference(event.fact.reference) ?? null) : null,
-        event: writeEvent(event, sealer),
-      })),
-    )
+    .values(rows)
     .onConflict((conflict) => conflict.column('event_id').doNothing())
     .returning(CONCERNS)
     .execute();
+}
+
+/** Whose wallets the virtual accounts of credits are: what is told of their money is theirs. */
+async function ownersOf(db: Kysely<Database>, events: readonly BankEvent[]): Promise<Map<string, string>> {
+  const numbers = events.flatMap((event) => (event.kind === 'credit' ? event.credit.virtualAccount : []));
+  if (numbers.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('virtual_accounts')
+    .innerJoin('accounts', 'accounts.id', 'virtual_accounts.account_id')
+    .where('virtual_accounts.number', 'in', numbers)
+    .select(['virtual_accounts.number', 'accounts.owner_id'])
+    .execute();
+  return new Map(rows.flatMap(({ number, owner_id: owner }) => (owner === null ? [] : [[number, owner]])));
 }
 
 async function paymentsOf(db: Kysely<Database>, facts: readonly InboxEvent[]) {

@@ -5,7 +5,7 @@ import type { By } from '../ledger/by';
 import { newApiKeyId } from '../ledger/identity';
 import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
-import type { Sealer } from '../ledger/seal';
+import { fieldOf, type Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
 import { newSecret, secretHash } from './secrets';
 import type { Standing } from './standing';
@@ -47,7 +47,14 @@ export class ApiKeys {
     const id = newApiKeyId(shard.number);
     const key = `hf_${id.slice('ak_'.length)}_${newSecret()}`;
     const { name, scopes, expiresAt } = wanted;
-    const values = [id, owner, this.sealer.seal(name), secretHash(key), scopes, expiresAt];
+    const values = [
+      id,
+      owner,
+      await this.sealer.seal(owner, fieldOf.name(id), name),
+      secretHash(key),
+      scopes,
+      expiresAt,
+    ];
     const isMade = await record(shard, {
       subjectId: id,
       event: 'api_key_made',
@@ -77,7 +84,7 @@ export class ApiKeys {
       .orderBy('id')
       .limit(4 * MAX_KEYS)
       .execute();
-    return rows.map((row) => this.opened(row));
+    return Promise.all(rows.map((row) => this.opened(row)));
   }
 
   private async find(owner: UserId, id: string): Promise<ApiKey | undefined> {
@@ -94,17 +101,17 @@ export class ApiKeys {
       .where('revoked_at', 'is', null);
   }
 
-  private opened(row: {
+  private async opened(row: {
     id: string;
     name_sealed: string;
     scopes: Permission[];
     created_at: Date;
     last_used_at: Date | null;
     expires_at: Date;
-  }): ApiKey {
+  }): Promise<ApiKey> {
     return {
       id: row.id,
-      name: this.sealer.open(row.name_sealed),
+      name: await this.sealer.open(row.name_sealed, fieldOf.name(row.id)),
       scopes: row.scopes,
       createdAt: row.created_at,
       lastUsedAt: row.last_used_at,

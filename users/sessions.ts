@@ -5,7 +5,7 @@ import { SYSTEM, type By } from '../ledger/by';
 import { newSessionId } from '../ledger/identity';
 import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
-import type { Sealer } from '../ledger/seal';
+import { fieldOf, type Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 import { newSecret, secretHash } from './secrets';
 import type { Standing } from './standing';
@@ -36,6 +36,9 @@ export interface LiveSession {
   lastUsedAt: Date;
   expiresAt: Date;
 }
+
+/** By which request, and from where, of a user's. */
+type TraceFor = (userId: UserId) => Promise<Partial<By>>;
 
 export type EndReason = 'logged_out' | 'ended_by_staff' | 'token_reused';
 
@@ -70,7 +73,7 @@ export class Sessions {
     const [family, secret] = [newSecret(), newSecret()];
     const expiresAt = new Date(Date.now() + this.ttlSeconds * 1_000);
     const hashes = [secretHash(family), secretHash(secret)];
-    const { address, agent } = this.sealed(client);
+    const { address, agent } = await this.sealed(userId, sessionId, client);
     const isStarted = await record(shard, {
       subjectId: sessionId,
       event: 'session_started',
@@ -85,13 +88,15 @@ export class Sessions {
    * Each refresh token is good once. One that was used before is in two hands, and nobody knows whose are the right ones:
    * its session ends.
    */
-  async refresh(token: string, client: Client, trace: Partial<By>): Promise<RefreshedSession | undefined> {
+  async refresh(token: string, client: Client, trace: TraceFor): Promise<RefreshedSession | undefined> {
     const parts = readToken(token);
     const shard = parts && this.shards.forId(parts.sessionId);
     if (!shard) return undefined;
     const { sessionId, family } = parts;
     const secret = newSecret();
-    const { address, agent } = this.sealed(client);
+    const owner = await ownerOf(shard.db, sessionId);
+    if (owner === undefined) return undefined;
+    const { address, agent } = await this.sealed(owner, sessionId, client);
     const { rows } = await sql<Omit<RefreshedSession, 'sessionId' | 'refreshToken'>>`
       update sessions s set refresh_hash = ${secretHash(secret)}, last_used_at = now(), address_sealed = ${address},
         agent_sealed = ${agent}
@@ -105,7 +110,7 @@ export class Sessions {
     return undefined;
   }
 
-  private async endReused(shard: Shard, parts: TokenParts, trace: Partial<By>): Promise<void> {
+  private async endReused(shard: Shard, parts: TokenParts, trace: TraceFor): Promise<void> {
     const values = [parts.sessionId, secretHash(parts.family), secretHash(parts.secret)];
     const { rows } = await sql<{ user_id: string }>`
       select user_id from sessions
@@ -117,7 +122,7 @@ export class Sessions {
       ...ended(parts.sessionId, session.user_id, 'token_reused'),
       change: { name: 'end-reused-session', text: END_REUSED, values },
       ...SYSTEM,
-      ...trace,
+      ...(await trace(session.user_id)),
     });
   }
 
@@ -154,20 +159,31 @@ export class Sessions {
       .orderBy('id')
       .limit(MAX_LISTED)
       .execute();
+    const sealed = rows.flatMap((row) => [
+      { text: row.address_sealed, field: fieldOf.address(row.id) },
+      { text: row.agent_sealed, field: fieldOf.agent(row.id) },
+    ]);
+    const opened = await this.sealer.openAll(sealed);
     return rows.map((row) => ({
       id: row.id,
-      address: row.address_sealed && this.sealer.open(row.address_sealed),
-      userAgent: row.agent_sealed && this.sealer.open(row.agent_sealed),
+      address: opened(row.address_sealed),
+      userAgent: opened(row.agent_sealed),
       createdAt: row.created_at,
       lastUsedAt: row.last_used_at,
       expiresAt: row.expires_at,
     }));
   }
 
-  private sealed({ address, userAgent }: Client): { address: string | null; agent: string | null } {
+  private async sealed(
+    owner: UserId,
+    sessionId: string,
+    { address, userAgent }: Client,
+  ): Promise<{ address: string | null; agent: string | null }> {
+    const seal = (field: string, text: string | undefined) =>
+      text === undefined ? null : this.sealer.seal(owner, field, text);
     return {
-      address: address === undefined ? null : this.sealer.seal(address),
-      agent: userAgent === undefined ? null : this.sealer.seal(userAgent.slice(0, MAX_AGENT)),
+      address: await seal(fieldOf.address(sessionId), address),
+      agent: await seal(fieldOf.agent(sessionId), userAgent?.slice(0, MAX_AGENT)),
     };
   }
 }
@@ -177,6 +193,11 @@ const ended = (sessionId: string, userId: UserId, why: EndReason) => ({
   event: 'session_ended',
   detail: { user: userId, why },
 });
+
+async function ownerOf(db: Kysely<Database>, sessionId: string): Promise<UserId | undefined> {
+  const row = await db.selectFrom('sessions').select('user_id').where('id', '=', sessionId).executeTakeFirst();
+  return row?.user_id;
+}
 
 /** How its user stands now, as long as the session is good. */
 export async function sessionStanding(db: Kysely<Database>, sessionId: string): Promise<Standing | undefined> {

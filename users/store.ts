@@ -5,8 +5,8 @@ import type { By } from '../ledger/by';
 import { newUserId } from '../ledger/identity';
 import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
-import type { Sealer } from '../ledger/seal';
-import type { Shards } from '../ledger/shards';
+import { ERASED, fieldOf, type Sealer } from '../ledger/seal';
+import type { Shard, Shards } from '../ledger/shards';
 
 export interface User {
   id: UserId;
@@ -26,9 +26,14 @@ export interface NewUser {
   roles: Role[];
 }
 
+const MAX_OF_ONE_EMAIL = 50;
+
 const ADD_USER = `
-  insert into users (id, username, password_hash, name_sealed, email_sealed, roles) values ($1, $2, $3, $4, $5, $6)
-  on conflict (username) do nothing returning id`;
+  with added as (
+    insert into users (id, username, password_hash, name_sealed, email_sealed, email_index, roles)
+    select $1, $2, $3, $4, $5, $6, $7::text[] where not exists (select from erased_names where name_index = $8)
+    on conflict (username) do nothing returning id)
+  insert into data_keys (owner_id, number, wrapping_key, wrapped) select id, $9, $10, $11 from added returning owner_id`;
 /** Whoever knew the old one is signed out: of all sessions but the one it is changed in. */
 const CHANGE_PASSWORD = `
   with done as (update users set password_hash = $3 where id = $1 and password_hash = $2 returning id),
@@ -37,11 +42,14 @@ const CHANGE_PASSWORD = `
   select id from done`;
 const SET_ROLES = 'update users set roles = $2::text[] where id = $1 and roles <> $2::text[] returning id';
 const SET_FROZEN = `
-  with done as (update users set status = $2 where id = $1 and status <> $2 returning id),
+  with done as (update users set status = $2 where id = $1 and status not in ($2, 'erased') returning id),
     wallets as (update accounts set owner_frozen = $3 where owner_id in (select id from done)),
     ended as (
       update sessions set ended_at = now() where $3 and user_id in (select id from done) and ended_at is null)
   select id from done`;
+
+/** What those who were erased are called, which nobody else may be. */
+const isReserved = (username: string) => username === ERASED || username.startsWith(`${ERASED}_`);
 
 /** Users on the shard that their name gives them. Names and e-mails are sealed here, and open only outside Postgres. */
 export class Users {
@@ -51,18 +59,26 @@ export class Users {
   ) {}
 
   /** The new user, or undefined when the name is taken. Who signs up acts for themselves. */
-  async create(user: NewUser, by: Partial<By> = {}): Promise<User | undefined> {
-    if (await this.byUsername(user.username)) return undefined;
+  async create(user: NewUser, by: Partial<By> & { address?: string } = {}): Promise<User | undefined> {
+    if (isReserved(user.username) || (await this.byUsername(user.username))) return undefined;
     const shard = this.shards.forUsername(user.username);
     const id = newUserId(shard.number);
     const { username, passwordHash, roles } = user;
-    const sealed = [this.sealer.seal(user.name), this.sealer.seal(user.email)];
+    const { address, ...trace } = by;
+    const key = await this.sealer.begin(id);
+    const values = [
+      ...[id, username, passwordHash],
+      ...[key.seal(fieldOf.name(id), user.name), key.seal(fieldOf.email(id), user.email)],
+      ...[this.sealer.index('email', user.email), roles, this.sealer.index('username', username)],
+      ...[key.number, key.wrappingKey, key.wrapped],
+    ];
     const isNew = await record(shard, {
       subjectId: id,
       event: 'user_created',
       detail: { roles },
-      change: { name: 'add-user', text: ADD_USER, values: [id, username, passwordHash, ...sealed, roles] },
-      ...{ actorId: id, role: 'customer', ...by },
+      change: { name: 'add-user', text: ADD_USER, values },
+      ...{ actorId: id, role: 'customer', ...trace },
+      ...(address !== undefined && { addressSealed: key.seal(fieldOf.address(trace.requestId), address) }),
     });
     return isNew ? this.byUsername(username) : undefined;
   }
@@ -70,13 +86,25 @@ export class Users {
   async byId(id: UserId): Promise<(User & { passwordHash: string }) | undefined> {
     const shard = shardOfId(id) === undefined ? undefined : this.shards.forId(id);
     const row = await shard?.db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst();
-    return row && { ...this.opened(row), passwordHash: row.password_hash };
+    return row && { ...(await this.opened(row)), passwordHash: row.password_hash };
   }
 
   async byUsername(username: string): Promise<(User & { passwordHash: string }) | undefined> {
     const { db } = this.shards.forUsername(username);
     const row = await db.selectFrom('users').selectAll().where('username', '=', username).executeTakeFirst();
-    return row && { ...this.opened(row), passwordHash: row.password_hash };
+    return row && { ...(await this.opened(row)), passwordHash: row.password_hash };
+  }
+
+  /** Those of a shard: the same address may be several people's. */
+  async byEmail({ db }: Shard, email: string): Promise<User[]> {
+    const rows = await db
+      .selectFrom('users')
+      .selectAll()
+      .where('email_index', '=', this.sealer.index('email', email))
+      .orderBy('id')
+      .limit(MAX_OF_ONE_EMAIL)
+      .execute();
+    return Promise.all(rows.map((row) => this.opened(row)));
   }
 
   /** Only where the password is still the one that was checked: of two changes at once, one is told to try again. */
@@ -115,12 +143,12 @@ export class Users {
     });
   }
 
-  private opened(row: Selectable<Database['users']>): User {
+  private async opened(row: Selectable<Database['users']>): Promise<User> {
     return {
       id: row.id,
       username: row.username,
-      name: this.sealer.open(row.name_sealed),
-      email: this.sealer.open(row.email_sealed),
+      name: await this.sealer.open(row.name_sealed, fieldOf.name(row.id)),
+      email: await this.sealer.open(row.email_sealed, fieldOf.email(row.id)),
       roles: row.roles,
       status: row.status,
       createdAt: row.created_at,

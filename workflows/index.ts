@@ -11,3 +11,4 @@ export { notify } from './notify';
 export { reconcile } from './reconcile';
 export { prepareMonths } from './prepare-months';
 export { writeSnapshots } from './write-snapshots';
+export { rotateKeys } from './rotate-keys';

@@ -144,6 +144,13 @@ const rows: Record<string, Row> = {
   listApiKeys: { path: '/v1/api-keys', for: EVERYONE, stranger: 'only the caller’s own' },
   revokeApiKey: { path: '/v1/api-keys/THE_KEY', for: EVERYONE, stranger: 404 },
   endUserSessions: { path: '/v1/ops/users/victim/sessions', for: OPERATORS, stranger: 403 },
+  findUsers: {
+    path: '/v1/ops/users/search',
+    request: { body: { email: 'victim@example.com' } },
+    for: STAFF,
+    stranger: 403,
+  },
+  erasePersonalData: { path: '/v1/users/victim/personal-data', for: ['admin'], stranger: 403 },
   getHealth: { path: '/healthz', stranger: 'public' },
   getReadiness: { path: '/readyz', stranger: 'public' },
   getOpenApi: { path: '/openapi.json', stranger: 'public' },

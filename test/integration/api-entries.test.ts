@@ -16,8 +16,7 @@ const minor = (amount: string) => BigInt(amount.replace('.', ''));
 describe('the entries of a wallet', () => {
   test('say what moved, with whom, and the balance before and after', async () => {
     const [alice, bob] = await history.pair('lines');
-    const messageSealed = api.deps.sealer.seal('for lunch ☕');
-    const id = await history.pay(alice, bob, 1250n, { messageSealed });
+    const id = await history.pay(alice, bob, 1250n, { message: 'for lunch ☕' });
 
     const [sent, opening] = await history.list<EntryView>(entriesPath(alice), alice);
     expect(sent).toMatchObject({

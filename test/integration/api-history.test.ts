@@ -13,7 +13,7 @@ afterAll(() => api.close());
 describe('a transaction', () => {
   test('is shown whole to both parties, with its timeline', async () => {
     const [alice, bob] = await history.pair('whole');
-    const id = await history.pay(alice, bob, 100n, { messageSealed: api.deps.sealer.seal('hello') });
+    const id = await history.pay(alice, bob, 100n, { message: 'hello' });
     const seen = await api.get(`/v1/transactions/${id}`, alice.token);
     const { createdAt } = seen.body as TransactionView;
     expect(seen).toMatchObject({
@@ -104,7 +104,7 @@ describe('a transaction', () => {
 
   test('to somebody unknown shows the name as it was typed', async () => {
     const [alice] = await history.pair('typo');
-    const id = await history.pay(alice, undefined, 100n, { toNameSealed: api.deps.sealer.seal('nobdy.SGD') });
+    const id = await history.pay(alice, undefined, 100n, { toName: 'nobdy.SGD' });
     expect((await api.get(`/v1/transactions/${id}`, alice.token)).body).toMatchObject({
       status: 'rejected',
       reason: 'unknown_recipient',

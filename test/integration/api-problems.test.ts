@@ -2,6 +2,7 @@ import net from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { createTokens } from '../../api/tokens';
 import { openShards } from '../../ledger/shards';
+import type { Sealer } from '../../ledger/seal';
 import { TestApi, TOKEN_KEY } from '../support/api';
 
 let api: TestApi;
@@ -146,11 +147,8 @@ describe('trouble', () => {
     const broken = await TestApi.start({
       deps: {
         sealer: {
-          seal: () => {
-            throw new Error('the secret cause');
-          },
-          open: (text) => text,
-        },
+          begin: () => Promise.reject(new Error('the secret cause')),
+        } as unknown as Sealer,
       },
     });
     try {

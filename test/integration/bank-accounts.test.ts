@@ -1,3 +1,4 @@
+import { fieldOf } from '../../ledger/seal';
 import { TestApi, type TestUser } from '../support/api';
 import { addBankAccount } from '../support/payments';
 
@@ -22,7 +23,7 @@ describe('a bank account', () => {
     const { db } = api.deps.shards.shard(0);
     const row = await db.selectFrom('bank_accounts').selectAll().where('id', '=', body.id).executeTakeFirstOrThrow();
     expect(JSON.stringify(row)).not.toMatch(/Mei|0417164300/);
-    expect(JSON.parse(api.deps.sealer.open(row.details_sealed))).toEqual({
+    expect(JSON.parse(await api.deps.sealer.open(row.details_sealed, fieldOf.bankAccount(row.id)))).toEqual({
       holder: 'Mei Tan',
       number: 'NL91ABNA0417164300',
     });

@@ -3,6 +3,7 @@ import { creditWorkflowId, ownerWorkflowId } from '../../contracts/payments';
 import { transactionId } from '../../ledger/identity';
 import { waitingEvents } from '../../payments/inbox';
 import { beginRequest, recordFact } from '../../payments/requests';
+import { fieldOf } from '../../ledger/seal';
 import { openShards } from '../../ledger/shards';
 import { TestApi, type TestUser } from '../support/api';
 import { cloneDatabase } from '../support/database';
@@ -217,7 +218,7 @@ describe('ops’ list of what the bank told', () => {
     expect((await put()).status).toBe(404);
     const row = (await stored('ev_form'))!;
     expect(row).toMatchObject({ status: 'done', done_by: ops.userId });
-    expect(api.deps.sealer.open(row.note_sealed!)).toBe('called the bank');
+    expect(await api.deps.sealer.open(row.note_sealed!, fieldOf.note('ev_form'))).toBe('called the bank');
     expect(JSON.stringify((await list()).body)).not.toContain('ev_form');
   });
 });

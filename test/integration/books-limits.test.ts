@@ -1,11 +1,11 @@
 import { Poster } from '../../ledger/poster';
 import type { Command, Outcome } from '../../ledger/commands';
-import { createSealer } from '../../ledger/seal';
 import { verifyShard } from '../../ledger/verify';
 import { changeLimits } from '../../users/limits';
 import { Users } from '../../users/store';
 import { BANK, TestBooks } from '../support/books';
 import { silent } from '../support/people';
+import { testSealer } from '../support/sealer';
 
 const STAFF = { actorId: 'us_0_ops', role: 'ops' };
 
@@ -90,7 +90,7 @@ test('a wallet frozen in the midst of transfers pays nothing from the block afte
 
 test('a user frozen in the midst of transfers pays nothing from the block after it, and can again once thawed', async () => {
   const [a, b] = newWallets();
-  const users = new Users(books.shards, createSealer([{ id: 'test', key: Buffer.alloc(32, 7) }]));
+  const users = new Users(books.shards, testSealer(books.shards));
   const { rows } = await books.owner.query<{ owner: string }>('select owner_id as owner from accounts where id = $1', [
     a,
   ]);

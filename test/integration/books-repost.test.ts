@@ -13,6 +13,7 @@ import { anOrder, BANK_KEY, TestBank } from '../support/bank';
 import { cloneDatabase, cloneShards, type TestDatabase } from '../support/database';
 import { silent } from '../support/people';
 import { reconcile } from '../support/reconciling';
+import { COMMAND_KEY, SEAL_KEYS } from '../support/sealer';
 
 /** Shard 1 is the one that is restored; `near` lives on shard 0, `far` on shard 1. */
 let bank: TestBank;
@@ -134,7 +135,7 @@ async function repost(
     shards: databases.map(({ appUrl: url }) => ({ url })),
     bank: { url: at.url, apiKey: BANK_KEY, webhookSecrets: [], deadlineMs: 5_000, callsPerSecond: 10 },
     reconcile: { everyMs: 0, youngMs: 0 },
-    secrets: { sealKeys: [{ id: 'test', key: Buffer.alloc(32, 5) }] },
+    secrets: { sealKeys: SEAL_KEYS, commandKey: COMMAND_KEY },
   };
   const isDone = await repostBooks(config, { shard: 1, since, ...options }, (line) => lines.push(line));
   return { isDone, lines };

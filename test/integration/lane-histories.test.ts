@@ -48,7 +48,7 @@ test('Temporal holds no name, e-mail or message of anybody, in histories, memos 
   }
   const all = seen.join('\n');
   expect(all).toMatch(/"amountMinor":"500"/); // what is looked through is really there
-  expect(all).toMatch(/"messageSealed":"s1\./);
+  expect(all).toMatch(/"messageSealed":"s2\./);
   for (const personal of ['a private message', 'Personal Name', 'example.com', 'recorded_', '.SGD"']) {
     expect({ personal, found: all.includes(personal) }).toEqual({ personal, found: false });
   }

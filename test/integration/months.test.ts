@@ -8,7 +8,7 @@ import { Poster } from '../../ledger/poster';
 import { valueTypes } from '../../ledger/postgres';
 import { listEntries } from '../../ledger/queries';
 import type { Database } from '../../ledger/schema';
-import { createSealer } from '../../ledger/seal';
+import { Shards } from '../../ledger/shards';
 import { spanOf } from '../../ledger/spans';
 import { verifyShard } from '../../ledger/verify';
 import { openChannels } from '../../notifications';
@@ -16,6 +16,7 @@ import { eventsQuery } from '../../notifications/collect';
 import { bookedPage } from '../../reconciliation/bank-rows';
 import { BANK, TestBooks } from '../support/books';
 import { silent } from '../support/people';
+import { testSealer } from '../support/sealer';
 
 /** Books of two years, each month with the same in it, in tables that nobody had made before. */
 const MONTHS = 24;
@@ -27,7 +28,7 @@ let db: Kysely<Database>;
 let statements: CompiledQuery[];
 let clock = new Date();
 let poster: Poster;
-const sealer = createSealer([{ id: 'test', key: Buffer.alloc(32, 7) }]);
+const sealer = testSealer(new Shards([]));
 
 beforeAll(async () => {
   books = await TestBooks.create(2);

@@ -4,7 +4,6 @@ import { NOTIFY_SCHEDULE_ID, NOTIFY_WORKFLOW_TYPE, type NotifiedShard } from '..
 import { systemAccountId } from '../../contracts/ids';
 import { TASK_QUEUE } from '../../contracts/transfers';
 import type { Command, TransactionFacts } from '../../ledger/commands';
-import { createSealer } from '../../ledger/seal';
 import { openChannels } from '../../notifications';
 import { collect, eventsQuery } from '../../notifications/collect';
 import { openAccount } from '../../users/accounts';
@@ -29,10 +28,8 @@ beforeAll(async () => {
     webhook: { url: hooks.url, secret: SECRET, rules: { httpsOnly: false, allowPrivate: true } },
     email: { smtpUrl: mails.url, from: 'Holdfast <wallet@example.com>', opsAddress: OPS },
   };
-  // The API of the tests seals with this key.
-  const sealer = createSealer([{ id: 'test', key: Buffer.alloc(32, 7) }]);
-  const channels = openChannels(settings, { sealer, log: { info: fail, warn: fail, error: fail } });
-  holdfast = await TestHoldfast.start({ channels });
+  const log = { info: fail, warn: fail, error: fail };
+  holdfast = await TestHoldfast.start({ channels: (sealer) => openChannels(settings, { sealer, log }) });
   await notify();
 });
 afterAll(async () => {

@@ -46,10 +46,10 @@ async function withdraw(amount: string): Promise<string> {
   return body.id as string;
 }
 
-async function verifiedBankAccount({ userId }: TestUser): Promise<string> {
+async function verifiedBankAccount(user: TestUser): Promise<string> {
   const id = `ba_0_${randomUUID().replaceAll('-', '')}`;
-  const details = holdfast.api.deps.sealer.seal(JSON.stringify({ holder: 'A Holder', number: '12345678' }));
-  const row = { id, owner_id: userId, bank_code: 'TESTSGSG', details_sealed: details, fingerprint: id };
+  const details = await holdfast.api.sealBankAccount(user, id, { holder: 'A Holder', number: '12345678' });
+  const row = { id, owner_id: user.userId, bank_code: 'TESTSGSG', details_sealed: details, fingerprint: id };
   const { db } = holdfast.shards.shard(0);
   await db
     .insertInto('bank_accounts')

@@ -28,7 +28,7 @@ beforeEach(() => bank.control.setFaults([]));
 
 async function bankAccount(user: TestUser, number = '12345678'): Promise<string> {
   const id = `ba_0_${randomUUID().replaceAll('-', '')}`;
-  const sealed = holdfast.api.deps.sealer.seal(JSON.stringify({ holder: 'A Holder', number }));
+  const sealed = await holdfast.api.sealBankAccount(user, id, { holder: 'A Holder', number });
   await holdfast.shards
     .shard(0)
     .db.insertInto('bank_accounts')
@@ -192,7 +192,9 @@ test('a payout returned after it settled is undone by a linked reversal, once', 
       kind: 'fact',
       subject: reference,
       transaction_id: facts.id,
-      event: writeEvent({ id: 'e', at: '2026-01-01T00:00:00Z', kind: 'fact', fact: told }, holdfast.api.deps.sealer),
+      event: await writeEvent({ id: 'e', at: '2026-01-01T00:00:00Z', kind: 'fact', fact: told }, (payer) =>
+        Promise.resolve(payer),
+      ),
       reason: null,
       done_at: null,
     })

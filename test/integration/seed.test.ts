@@ -1,6 +1,5 @@
 import { createTokens } from '../../api/tokens';
 import { demoPassword, demoTokens, seed } from '../../cli/seed';
-import { createSealer } from '../../ledger/seal';
 import { TestApi } from '../support/api';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 
@@ -15,11 +14,11 @@ beforeAll(async () => {
   config = {
     production: false,
     shards: [{ url: database.appUrl }],
-    secrets: { tokenKey, sealKeys, commandKey: 'a key for the commands of the demo' },
+    secrets: { tokenKey, sealKeys, dataKeys: true, commandKey: 'a key for the commands of the demo' },
     tokenTtlSeconds: 600,
   };
-  const deps = { tokens: createTokens({ key: tokenKey, ttlSeconds: 600 }), sealer: createSealer(sealKeys) };
-  api = await TestApi.start({ database, deps });
+  const tokens = createTokens({ key: tokenKey, ttlSeconds: 600 });
+  api = await TestApi.start({ database, deps: { tokens }, sealKeys });
   await seed(config);
 });
 afterAll(() => api.close());

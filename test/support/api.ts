@@ -14,15 +14,17 @@ import { systemAccountId } from '../../contracts/ids';
 import { parseAmount } from '../../contracts/money';
 import type { PaymentSettings } from '../../contracts/payments';
 import type { Role } from '../../contracts/statuses';
+import type { NamedKey } from '../../ledger/aes';
 import { transactionId } from '../../ledger/identity';
 import { Names } from '../../ledger/names';
-import { createSealer } from '../../ledger/seal';
+import { fieldOf } from '../../ledger/seal';
 import { openShards } from '../../ledger/shards';
 import { openAccount } from '../../users/accounts';
 import { Users } from '../../users/store';
 import { Owners } from '../../worker/owners';
 import { cloneDatabase, type TestDatabase } from './database';
 import { openApiCheck, type OpenApi } from './openapi-check';
+import { COMMAND_KEY, testSealer } from './sealer';
 
 export interface Answer {
   status: number;
@@ -59,7 +61,13 @@ export class TestApi {
   ) {}
 
   static async start(
-    choose: { lanes?: Lanes; deps?: Partial<ApiDeps>; database?: TestDatabase; provider?: Provider } = {},
+    choose: {
+      lanes?: Lanes;
+      deps?: Partial<ApiDeps>;
+      database?: TestDatabase;
+      provider?: Provider;
+      sealKeys?: NamedKey[] | undefined;
+    } = {},
   ): Promise<TestApi> {
     const database = choose.database ?? (await cloneDatabase());
     const logged: Record<string, unknown>[] = [];
@@ -70,13 +78,13 @@ export class TestApi {
       },
     });
     const log = pino({ level: 'info', serializers: { err: describeError } }, sink);
-    const shards = openShards({ urls: [database.appUrl], log });
+    const shards = choose.deps?.shards ?? openShards({ urls: [database.appUrl], log });
     // Connects when a test first starts a payment; no worker serves it there.
     const temporal = Connection.lazy({ address: process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']! });
     const parts = {
       shards,
       names: new Names(shards),
-      sealer: createSealer([{ id: 'test', key: Buffer.alloc(32, 7) }]),
+      sealer: testSealer(shards, choose.sealKeys),
       tokens: createTokens({ key: TOKEN_KEY, ttlSeconds: 600 }),
       sessionTtlSeconds: 3_600,
       log,
@@ -87,7 +95,7 @@ export class TestApi {
       defaultLimits: new Map(),
       workflowUrl: (workflowId: string) => `http://temporal.example/${encodeURIComponent(workflowId)}`,
       reconcileYoungMs: 0,
-      commandKey: 'a key for the hashes of commands in tests',
+      commandKey: COMMAND_KEY,
       checks: {},
       isStopping: () => false,
       deadlineMs: 5_000,
@@ -113,6 +121,10 @@ export class TestApi {
 
   close(): Promise<void> {
     return this.stop();
+  }
+
+  sealBankAccount({ userId }: TestUser, id: string, details: { holder: string; number: string }): Promise<string> {
+    return this.deps.sealer.seal(userId, fieldOf.bankAccount(id), JSON.stringify(details));
   }
 
   async ask(method: string, path: string, { token, body, raw, headers }: AskOptions = {}): Promise<Answer> {

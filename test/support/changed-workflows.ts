@@ -22,3 +22,4 @@ export const notify = changed(current.notify);
 export const reconcile = changed(current.reconcile);
 export const prepareMonths = changed(current.prepareMonths);
 export const writeSnapshots = changed(current.writeSnapshots);
+export const rotateKeys = changed(current.rotateKeys);

@@ -1,9 +1,14 @@
 import { walletName } from '../../contracts/ids';
 import type { Command, Outcome, TransactionFacts } from '../../ledger/commands';
 import { transactionId } from '../../ledger/identity';
+import { fieldOf } from '../../ledger/seal';
 import type { TestApi, TestUser } from './api';
 
-export type Ask = Partial<Pick<TransactionFacts, 'messageSealed' | 'toNameSealed'>> & { currency?: string };
+export interface Ask {
+  currency?: string;
+  message?: string;
+  toName?: string;
+}
 
 export const walletOf = (user: TestUser) => walletName({ username: user.username, currency: 'SGD' });
 export const idsOf = (rows: { id: string }[]) => rows.map((row) => row.id);
@@ -20,11 +25,12 @@ export class History {
     from: TestUser,
     to: TestUser | undefined,
     amountMinor: bigint,
-    { currency = 'SGD', ...rest }: Ask = {},
+    { currency = 'SGD', message, toName }: Ask = {},
   ): Promise<TransactionFacts> {
     const account = async ({ username }: TestUser) =>
       (await this.api.deps.names.resolve({ username, currency }))!.accountId;
     const id = transactionId(from.userId, `history ${this.keys++}`);
+    const seal = (field: string, text: string) => this.api.deps.sealer.seal(from.userId, field, text);
     return {
       id,
       type: 'transfer',
@@ -34,7 +40,8 @@ export class History {
       to: to && (await account(to)),
       amountMinor,
       currency,
-      ...rest,
+      ...(message !== undefined && { messageSealed: await seal(fieldOf.message(id), message) }),
+      ...(toName !== undefined && { toNameSealed: await seal(fieldOf.recipient(id), toName) }),
     };
   }
 

@@ -14,6 +14,8 @@ import { GroupPosts } from '../../ledger/group-posts';
 import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
 import { createBankWorker, createWorker } from '../../worker';
+import type { NamedKey } from '../../ledger/aes';
+import type { Sealer } from '../../ledger/seal';
 import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
@@ -41,11 +43,12 @@ export interface HoldfastOptions {
   databaseUrl?: (database: TestDatabase, shard: number) => Promise<string>;
   /** How many databases the users are spread over. */
   shards?: number;
+  sealKeys?: NamedKey[];
   /** How long a post may wait for its shard. */
   patienceMs?: number;
   workers?: boolean;
   /** How people are told what happened. */
-  channels?: Channel[];
+  channels?: Channel[] | ((sealer: Sealer) => Channel[]);
 }
 
 export interface Fields {
@@ -118,9 +121,10 @@ export class TestHoldfast {
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
     const deps = { shards, log, names: new Names(shards), owners, rail };
-    const api = await TestApi.start({ lanes, database: databases[0]!, deps });
+    const api = await TestApi.start({ lanes, database: databases[0]!, deps, sealKeys: options.sealKeys });
+    const { channels = [] } = options;
     const notifier = {
-      channels: options.channels ?? [],
+      channels: typeof channels === 'function' ? channels(api.deps.sealer) : channels,
       log,
       maxAttempts: 3,
       firstRetryMs: 50,

@@ -182,7 +182,7 @@ export class Payments {
     { number = '12345678', status = 'verified' }: { number?: string; status?: 'verified' | 'unverified' } = {},
   ): Promise<string> {
     const id = `ba_0_${randomUUID().replaceAll('-', '')}`;
-    const sealed = this.holdfast.api.deps.sealer.seal(JSON.stringify({ holder: 'Personal Name', number }));
+    const sealed = await this.holdfast.api.sealBankAccount(user, id, { holder: 'Personal Name', number });
     await this.db.db
       .insertInto('bank_accounts')
       .values({

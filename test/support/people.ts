@@ -1,10 +1,11 @@
 import { createTokens } from '../../api/tokens';
 import { shardOfId, systemAccountId, type AccountId, type UserId } from '../../contracts/ids';
-import { transactionId } from '../../ledger/identity';
-import { createSealer } from '../../ledger/seal';
+import type { Role } from '../../contracts/statuses';
+import { newUserId, transactionId } from '../../ledger/identity';
+import { record } from '../../ledger/record';
 import { openShards, type Shard, type Shards } from '../../ledger/shards';
 import { openAccount } from '../../users/accounts';
-import { Users } from '../../users/store';
+import { sealedEarlier } from './sealer';
 import type { Stack } from './stack';
 
 export const silent = { info() {}, warn() {}, error() {} };
@@ -31,15 +32,35 @@ export async function withShards<T>(
   }
 }
 
+const SEAL_KEY = { id: 'test', key: Buffer.alloc(32, 5) };
+const ADD = `
+  insert into users (id, username, password_hash, name_sealed, email_sealed, roles) values ($1, $2, 'none', $3, $4, $5)
+  returning id`;
+
+/** In a form that the release before reads, too, and on its tables. */
+async function addUser(shards: Shards, username: string, roles: Role[]): Promise<UserId> {
+  const shard = shards.forUsername(username);
+  const id = newUserId(shard.number);
+  const sealed = [username, `${username}@example.com`].map((text) => sealedEarlier(text, SEAL_KEY));
+  const change = { name: 'add-person', text: ADD, values: [id, username, ...sealed, roles] };
+  await record(shard, {
+    subjectId: id,
+    event: 'user_created',
+    detail: { roles },
+    change,
+    actorId: id,
+    role: 'customer',
+  });
+  return id;
+}
+
 /** The tokens of two people of ops. */
 export async function makeStaff(stack: Stack): Promise<[string, string]> {
-  const sealer = createSealer([{ id: 'test', key: Buffer.alloc(32, 5) }]);
   const tokens = createTokens({ key: stack.secrets.HOLDFAST_TOKEN_KEY, ttlSeconds: 3_600 });
   return withShards(stack, async (shards) => {
     const make = async (username: string) => {
       const roles = ['ops' as const];
-      const facts = { username, name: username, email: `${username}@example.com`, passwordHash: 'none', roles };
-      const { id: userId } = (await new Users(shards, sealer).create(facts))!;
+      const userId = await addUser(shards, username, roles);
       return tokens.issue({ userId, username, roles }).accessToken;
     };
     return [await make('ops_one'), await make('ops_other')];
@@ -48,24 +69,21 @@ export async function makeStaff(stack: Stack): Promise<[string, string]> {
 
 /** Users with one SGD wallet each, and money in it by a real opening transaction, as the demo's seed does it. */
 export function makePeople(stack: Stack, count: number, openingMinor = 20_00n): Promise<Person[]> {
-  const sealer = createSealer([{ id: 'test', key: Buffer.alloc(32, 5) }]);
   const tokens = createTokens({ key: stack.secrets.HOLDFAST_TOKEN_KEY, ttlSeconds: 3_600 });
   return withShards(stack, async (shards) => {
-    const users = new Users(shards, sealer);
     const make = async (_: unknown, index: number): Promise<Person> => {
       const username = `person_${index}`;
       const roles = ['customer' as const];
-      const facts = { username, name: username, email: `${username}@example.com`, passwordHash: 'none', roles };
-      const user = (await users.create(facts))!;
+      const userId = await addUser(shards, username, roles);
       const shard = shards.forUsername(username);
-      await openAccount(shard, user.id, 'SGD');
+      await openAccount(shard, userId, 'SGD');
       const { id: accountId } = await shard.db
         .selectFrom('accounts')
         .select('id')
-        .where('owner_id', '=', user.id)
+        .where('owner_id', '=', userId)
         .executeTakeFirstOrThrow();
-      const { accessToken } = tokens.issue({ userId: user.id, username, roles });
-      return { userId: user.id, username, token: accessToken, wallet: `${username}.SGD`, accountId, openingMinor };
+      const { accessToken } = tokens.issue({ userId, username, roles });
+      return { userId, username, token: accessToken, wallet: `${username}.SGD`, accountId, openingMinor };
     };
     const people = await Promise.all(Array.from({ length: count }, make));
     await Promise.all(shards.all.map((shard) => giveOpenings(shard, people.filter(livesOn(shard.number)))));

@@ -10,6 +10,7 @@ import {
 } from '../../contracts/transfers';
 import { MONTHS_WORKFLOW_TYPE } from '../../contracts/months';
 import { NOTIFY_WORKFLOW_TYPE } from '../../contracts/notifications';
+import { ROTATE_WORKFLOW_ID, ROTATE_WORKFLOW_TYPE } from '../../contracts/keys';
 import { SNAPSHOTS_WORKFLOW_TYPE } from '../../contracts/snapshots';
 import type { TestUser } from './api';
 import { writeHistory } from './history-json';
@@ -38,6 +39,7 @@ export async function recordHistories(holdfast: TestHoldfast, trouble: Trouble):
     sweep: await swept(holdfast),
     'prepare-months': await prepared(holdfast),
     'write-snapshots': await snapshotted(holdfast),
+    'rotate-keys': await rotated(holdfast),
     ...(await notified(holdfast)),
   };
 }
@@ -117,6 +119,13 @@ async function snapshotted(holdfast: TestHoldfast): Promise<string> {
   const args = [{ shards: 1 }];
   await holdfast.outside.client.workflow.start(SNAPSHOTS_WORKFLOW_TYPE, { workflowId, taskQueue: TASK_QUEUE, args });
   return historyOf(holdfast, workflowId);
+}
+
+async function rotated(holdfast: TestHoldfast): Promise<string> {
+  const options = { workflowId: ROTATE_WORKFLOW_ID, taskQueue: TASK_QUEUE };
+  const args = [{ shards: 1, newDataKeys: true, pauseMs: 10 }];
+  await holdfast.outside.client.workflow.start(ROTATE_WORKFLOW_TYPE, { ...options, args });
+  return historyOf(holdfast, ROTATE_WORKFLOW_ID);
 }
 
 async function swept(holdfast: TestHoldfast): Promise<string> {

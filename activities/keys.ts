@@ -1,0 +1,22 @@
+import { heartbeat } from '@temporalio/activity';
+import type { RotatedSome, RotationPlace } from '../contracts/keys';
+import { reachable } from '../ledger/shards';
+import { keepEarlierKeys, rewrapSome } from '../users/rewrapping';
+import { resealSome } from '../users/resealing';
+import type { ActivityDeps } from '.';
+
+const AT_ONCE = 100;
+
+export function keyActivities({ shards, sealer }: ActivityDeps) {
+  return {
+    /** One batch. Each row is only changed as it was read, so doing it again, or beside others, is safe. */
+    async rotateSome(at: RotationPlace & { newDataKeys: boolean; since: string }): Promise<RotatedSome> {
+      const shard = await reachable(shards.shard(at.shard));
+      const { after } = at;
+      if (at.part === 'keys') return rewrapSome(shard, sealer, { after, limit: AT_ONCE });
+      if (after === '') await keepEarlierKeys(shard, sealer);
+      const oldKeysAreOf = at.newDataKeys ? new Date(at.since) : undefined;
+      return resealSome(shard, sealer, { after, limit: AT_ONCE, oldKeysAreOf, reached: heartbeat });
+    },
+  };
+}

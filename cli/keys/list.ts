@@ -1,0 +1,28 @@
+import { keyInWords, keyUse, type KeyUse } from '../../ledger/key-use';
+import { createSealer } from '../../ledger/seal';
+import { openShards } from '../../ledger/shards';
+import type { Config } from '../config';
+
+const silent = { info() {}, warn() {}, error() {} };
+
+/** Whether every key that is needed is given. */
+export async function listKeys(
+  config: Pick<Config, 'shards' | 'secrets'>,
+  say: (line: string) => void,
+): Promise<boolean> {
+  const found = await keysOf(config);
+  for (const { shard, keys } of found) for (const key of keys) say(`shard ${shard}: ${key.id} ${keyInWords(key)}`);
+  return found.every(({ keys }) => keys.every(({ isGiven }) => isGiven));
+}
+
+export async function keysOf(config: Pick<Config, 'shards' | 'secrets'>): Promise<{ shard: number; keys: KeyUse[] }[]> {
+  const shards = openShards({ urls: config.shards.map(({ url }) => url), log: silent, poolSize: 1 });
+  try {
+    const sealer = createSealer({ shards, ...config.secrets });
+    return await Promise.all(
+      shards.all.map(async (shard) => ({ shard: shard.number, keys: await keyUse(shard, sealer) })),
+    );
+  } finally {
+    await shards.close();
+  }
+}
