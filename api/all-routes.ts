@@ -4,6 +4,7 @@ import { attentionRoutes } from './attention';
 import { auditRoutes } from './audit';
 import { bankAccountRoutes } from './bank-accounts';
 import { bankWebhookRoutes } from './bank-webhooks';
+import { codecRoutes } from './codec';
 import { decisionRoutes } from './decisions';
 import type { ApiDeps } from './deps';
 import { entryRoutes } from './entries';
@@ -14,8 +15,8 @@ import { limitRoutes } from './limits';
 import { openApiRoute } from './openapi';
 import { payeeRoutes } from './payees';
 import { paymentRoutes } from './payments';
-import { reconciliationRoutes } from './reconciliations';
 import { personalDataRoutes } from './personal-data';
+import { reconciliationRoutes } from './reconciliations';
 import { refundRoutes } from './refunds';
 import type { Route } from './routes';
 import { sessionRoutes } from './sessions';
@@ -46,6 +47,8 @@ export function allRoutes(deps: ApiDeps): Route[] {
     ...auditRoutes(deps),
     ...staffRoutes(deps),
     ...limitRoutes(deps),
+    ...personalDataRoutes(deps),
+    ...codecRoutes(deps),
     ...userRoutes(deps),
     ...sessionRoutes(deps),
     ...apiKeyRoutes(deps),

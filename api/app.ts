@@ -1,5 +1,6 @@
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express } from 'express';
+import { codecCors } from './codec';
 import type { ApiDeps } from './deps';
 import { docsRouter } from './docs';
 import { allRoutes } from './all-routes';
@@ -15,6 +16,7 @@ export function createApp(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.use(requestContext({ log: deps.log, slowMs: deps.slowRequestMs }, apiHeaders));
+  app.use(codecCors(deps));
   const routes = allRoutes(deps);
   const compress = compression({ threshold: 1024 });
   for (const row of routes) app[row.method](row.path, ...(row.compress ? [compress] : []), serve(row, deps));

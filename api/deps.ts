@@ -1,3 +1,4 @@
+import type { PayloadCodec } from '@temporalio/common';
 import type { Logger } from 'pino';
 import type { Rail } from '../bank/rail';
 import type { DefaultLimits } from '../contracts/limits';
@@ -23,6 +24,8 @@ export interface ApiDeps {
   /** The workflows that own payments. */
   owners: Owners;
   rail: Pick<Rail, 'readWebhook'>;
+  /** Opens payloads for the Web UI at this address; absent where they are not encrypted. */
+  codec?: (Pick<PayloadCodec, 'decode'> & { uiUrl: string | undefined }) | undefined;
   /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
   approvalFrom: ReadonlyMap<string, bigint>;
   /** Of every wallet to which staff gave none. */

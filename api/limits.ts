@@ -15,6 +15,7 @@ import { limitView } from './passed-limits';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
+import { sealNote } from './staff';
 import { walletIdParameter } from './wallets';
 
 interface LimitedRow {
@@ -122,8 +123,10 @@ export function limitRoutes(deps: LimitDeps): Route[] {
       async handler({ req, res, body: { reason, ...given } }) {
         const { wallet, kind } = await findToChange(req);
         const limits = readKindLimits(given, wallet.currency);
-        const change = { accountId: wallet.accountId, kind, limits, noteSealed: sealer.seal(reason) };
-        await changeLimits(shards.forId(wallet.accountId)!, change, actingBy(req, sealer));
+        const { accountId } = wallet;
+        const shard = shards.forId(accountId)!;
+        const change = { accountId, kind, limits, noteSealed: await sealNote(sealer, accountId, reason) };
+        await changeLimits(shard, change, await actingBy(req, sealer, shard.number));
         sendJson(res, 200, await staffView(wallet));
       },
     }),
@@ -140,7 +143,8 @@ export function limitRoutes(deps: LimitDeps): Route[] {
       async handler({ req, res }) {
         const { wallet, kind } = await findToChange(req);
         const change = { accountId: wallet.accountId, kind, limits: null };
-        await changeLimits(shards.forId(wallet.accountId)!, change, actingBy(req, sealer));
+        const shard = shards.forId(wallet.accountId)!;
+        await changeLimits(shard, change, await actingBy(req, sealer, shard.number));
         sendJson(res, 200, await staffView(wallet));
       },
     }),

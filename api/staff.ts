@@ -142,7 +142,7 @@ function endSessions(deps: StaffDeps): Route {
 export const byStaff = (req: Request, { sealer }: StaffDeps, { id }: User) => actingBy(req, sealer, shardOfId(id)!);
 
 /** What staff writes is the house's, whomever it is about. */
-function sealNote(sealer: StaffDeps['sealer'], subject: string, note: string): Promise<string> {
+export function sealNote(sealer: StaffDeps['sealer'], subject: string, note: string): Promise<string> {
   return sealer.seal(houseOf(shardOfId(subject)!), fieldOf.note(subject), note);
 }
 

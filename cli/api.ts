@@ -19,6 +19,7 @@ import { serveMetrics } from '../metrics/server';
 import { createWorker } from '../worker';
 import { withDeadline } from '../worker/deadline';
 import { Owners } from '../worker/owners';
+import { payloadCodec } from '../worker/payload-codec';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { freePort } from './embedded/ports';
@@ -46,8 +47,9 @@ export async function runApi(config: Config): Promise<void> {
     defaultLimits: config.defaultLimits,
     slowQueryMs,
   });
+  const { payloadKeys } = config.secrets;
   const sdkAddress = `127.0.0.1:${await freePort()}`;
-  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
+  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress, payloadKeys });
   const { client, connection, namespace } = temporal;
   const rail = timedRail(createHttpRail(config.bank));
   const sealer = createSealer({ shards, ...config.secrets });
@@ -75,6 +77,7 @@ export async function runApi(config: Config): Promise<void> {
     lanes,
     owners,
     rail,
+    codec: payloadKeys && { ...payloadCodec(payloadKeys), uiUrl: config.temporal.uiUrl },
     approvalFrom: config.approvalFrom,
     defaultLimits: config.defaultLimits,
     workflowUrl: workflowUrls(config.temporal),

@@ -44,6 +44,8 @@ export interface Config {
     /** Wrap the keys of personal data: the first wraps, every one unwraps. */
     sealKeys: NamedKey[];
     dataKeys: boolean;
+    /** Encrypt what Temporal is given; without them people read it in the Web UI as it is. */
+    payloadKeys?: NamedKey[];
   };
   /** For createHttpRail. */
   bank: {
@@ -99,6 +101,7 @@ const schema = z.object({
   HOLDFAST_COMMAND_KEY: secretText(' Keep it for ever: every stored idempotency key depends on it.'),
   HOLDFAST_SEAL_KEYS: sealKeys(),
   HOLDFAST_DATA_KEYS: oneOf(['on', 'off'], 'on'),
+  HOLDFAST_PAYLOAD_KEYS: sealKeys().optional(),
   HOLDFAST_BANK_URL: bankUrl(),
   HOLDFAST_BANK_API_KEY: secretText(),
   HOLDFAST_BANK_WEBHOOK_SECRETS: secretList(),
@@ -169,6 +172,7 @@ export function loadConfig(env: Env): Config {
       commandKey: settings.HOLDFAST_COMMAND_KEY,
       sealKeys: settings.HOLDFAST_SEAL_KEYS,
       dataKeys: settings.HOLDFAST_DATA_KEYS === 'on',
+      ...(settings.HOLDFAST_PAYLOAD_KEYS && { payloadKeys: settings.HOLDFAST_PAYLOAD_KEYS }),
     },
     bank: {
       url: settings.HOLDFAST_BANK_URL,

@@ -31,8 +31,9 @@ export async function runWorker(config: Config): Promise<void> {
   const { slowQueryMs, host } = config.metrics;
   const urls = config.shards.map((shard) => shard.url);
   const shards = openShards({ urls, log, defaultLimits: config.defaultLimits, slowQueryMs });
+  const { payloadKeys } = config.secrets;
   const sdkAddress = `127.0.0.1:${await freePort()}`;
-  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress });
+  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress, payloadKeys });
   const sealer = createSealer({ shards, ...config.secrets });
   const notifier = openNotifier(config, { log, sealer });
   const activities = createActivities({

@@ -54,6 +54,7 @@ export const PERMISSIONS = {
   'roles:set': ['admin'],
   'audit:read': STAFF,
   'users:find': STAFF,
+  'payloads:decode': STAFF,
   'personal-data:erase': ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 

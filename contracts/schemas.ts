@@ -442,6 +442,18 @@ export const erasure = z
   })
   .meta({ id: 'Erasure' });
 
+const base64 = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64')
+  .meta({ description: 'Bytes, as base64' });
+const payload = z
+  .object({ metadata: z.record(z.string(), base64).optional(), data: base64.optional() })
+  .meta({ id: 'Payload' });
+export const payloads = z
+  .object({ payloads: z.array(payload).max(10_000) })
+  .meta({ id: 'Payloads', description: 'As Temporal keeps them, in protobuf’s JSON' });
+export type PayloadView = z.infer<typeof payload>;
+
 const whoOrWhat = (description: string) => text(300).min(1).optional().meta({ description });
 export const auditQuery = z.strictObject({
   ...page,

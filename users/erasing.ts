@@ -52,6 +52,7 @@ const ERASE = (condition: string) => `
   sessions_of as (delete from sessions where user_id in (select id from gone)),
   api_keys_of as (
     update api_keys set revoked_at = now() where user_id in (select id from gone) and revoked_at is null),
+  logins_of as (delete from login_addresses where user_id in (select id from gone)),
   identities_of as (delete from identities where user_id in (select id from gone)),
   wallets as (update accounts set owner_frozen = true where owner_id in (select id from gone)),
   names as (insert into erased_names (name_index) select $3 from gone on conflict do nothing)

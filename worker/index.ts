@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { DataConverter } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../activities';
@@ -13,16 +14,24 @@ export interface WorkerParts {
   namespace: string;
   taskQueue: string;
   activities: Activities;
+  dataConverter?: DataConverter;
 }
 
 /** One worker on one task queue, with the workflows bundled at build time where there is such a bundle. */
-export function createWorker({ connection, namespace, taskQueue, activities }: WorkerParts): Promise<Worker> {
+export function createWorker({
+  connection,
+  namespace,
+  taskQueue,
+  activities,
+  dataConverter,
+}: WorkerParts): Promise<Worker> {
   return Worker.create({
     connection,
     namespace,
     taskQueue,
     activities,
-    ...workflowCode(),
+    dataConverter,
+    ...workflowCode(dataConverter !== undefined),
     shutdownGraceTime: GRACE,
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentLocalActivityExecutions: 40,
@@ -42,16 +51,18 @@ export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { calls
     namespace: parts.namespace,
     taskQueue: BANK_TASK_QUEUE,
     activities: parts.activities,
+    dataConverter: parts.dataConverter,
     shutdownGraceTime: GRACE,
     maxConcurrentActivityTaskExecutions: 100,
     maxTaskQueueActivitiesPerSecond: parts.callsPerSecond,
   });
 }
 
-export const BUNDLE_PATH = path.join(__dirname, '..', 'workflow-bundle.js');
+/** The same workflows twice: how a failure is put into words is part of a bundle. */
+export const bundlePath = (isSealed: boolean) =>
+  path.join(__dirname, '..', isSealed ? 'workflow-bundle-sealed.js' : 'workflow-bundle.js');
 
-function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  return existsSync(BUNDLE_PATH)
-    ? { workflowBundle: { codePath: BUNDLE_PATH } }
-    : { workflowsPath: require.resolve('../workflows') };
+function workflowCode(isSealed: boolean): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = bundlePath(isSealed);
+  return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
 }

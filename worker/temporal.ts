@@ -1,11 +1,16 @@
 import { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, Runtime, type NativeConnectionOptions } from '@temporalio/worker';
+import type { NamedKey } from '../ledger/aes';
 import type { Logger } from '../ledger/log';
+import { payloadCodec, sealedPayloads } from './payload-codec';
 
 export interface Temporal {
   connection: NativeConnection;
   client: Client;
   namespace: string;
+  /** Where payloads are encrypted. */
+  dataConverter?: DataConverter;
 }
 
 /**
@@ -18,10 +23,14 @@ export async function connectTemporal(options: {
   log: Logger;
   /** Where the SDK answers with its own figures. */
   metricsAddress?: string;
+  payloadKeys?: readonly NamedKey[];
 }): Promise<Temporal> {
   installRuntime(options.log, options.metricsAddress);
   const connection = await NativeConnection.connect(options.connectionOptions);
-  return { connection, client: new Client({ connection, namespace: options.namespace }), namespace: options.namespace };
+  const { namespace, payloadKeys } = options;
+  const dataConverter = sealedPayloads(payloadKeys && payloadCodec(payloadKeys));
+  const client = new Client({ connection, namespace, dataConverter });
+  return { connection, client, namespace, ...(dataConverter && { dataConverter }) };
 }
 
 function installRuntime(log: Logger, metricsAddress: string | undefined): void {

@@ -8,19 +8,24 @@ import {
   type RotateInput,
 } from '../../contracts/keys';
 import { TASK_QUEUE } from '../../contracts/transfers';
+import { payloadCodec, sealedPayloads } from '../../worker/payload-codec';
 import type { Config } from '../config';
 
 const LOOK_EVERY_MS = 1_000;
 
 /** Starts a rotation, or joins the one under way, and says how far it is until it is done. */
 export async function rotateKeys(
-  { temporal, shards }: Pick<Config, 'temporal' | 'shards'>,
+  { temporal, shards, secrets }: Pick<Config, 'temporal' | 'shards' | 'secrets'>,
   options: Pick<RotateInput, 'newDataKeys' | 'pauseMs'>,
   say: (line: string) => void,
 ): Promise<Rotated> {
   const connection = await Connection.connect(temporal.connectionOptions);
   try {
-    const { workflow } = new Client({ connection, namespace: temporal.namespace });
+    const { workflow } = new Client({
+      connection,
+      namespace: temporal.namespace,
+      dataConverter: sealedPayloads(secrets.payloadKeys && payloadCodec(secrets.payloadKeys)),
+    });
     const handle = await workflow.start(ROTATE_WORKFLOW_TYPE, {
       workflowId: ROTATE_WORKFLOW_ID,
       workflowIdConflictPolicy: 'USE_EXISTING',

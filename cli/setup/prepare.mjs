@@ -87,7 +87,7 @@ async function build() {
   const lock = readFileSync(inRoot('package-lock.json'), 'utf8');
   const folders = ['workflows', 'contracts', 'worker'].map((name) => inRoot(name)).filter(existsSync);
   const bundled = hash([hashOfFiles(folders.flatMap(sourceFiles)), lock]);
-  if (isStamped('bundle', bundled) && existsSync(inRoot('dist/workflow-bundle.js'))) return;
+  if (isStamped('bundle', bundled) && existsSync(inRoot('dist/workflow-bundle-sealed.js'))) return;
   console.log('Bundling the workflows, so that every worker starts fast (needed when they changed)');
   await must('Bundling the workflows', await withProgress('bundling', () => runNode([bundler], { cwd: root })));
   writeStamp('bundle', bundled);

@@ -151,6 +151,7 @@ const rows: Record<string, Row> = {
     stranger: 403,
   },
   erasePersonalData: { path: '/v1/users/victim/personal-data', for: ['admin'], stranger: 403 },
+  decodePayloads: { path: '/codec/decode', request: { body: { payloads: [] } }, for: STAFF, stranger: 403 },
   getHealth: { path: '/healthz', stranger: 'public' },
   getReadiness: { path: '/readyz', stranger: 'public' },
   getOpenApi: { path: '/openapi.json', stranger: 'public' },

@@ -20,6 +20,7 @@ import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
+import { payloadCodec } from '../../worker/payload-codec';
 import {
   monthsSchedule,
   notifySchedule,
@@ -44,6 +45,8 @@ export interface HoldfastOptions {
   /** How many databases the users are spread over. */
   shards?: number;
   sealKeys?: NamedKey[];
+  /** Payloads are encrypted with the first. */
+  payloadKeys?: NamedKey[];
   /** How long a post may wait for its shard. */
   patienceMs?: number;
   workers?: boolean;
@@ -57,6 +60,8 @@ export interface Fields {
   amount: string;
   message?: string;
 }
+
+export const UI_URL = 'https://temporal.example/ui';
 
 const ALL_QUEUES: string[] = [LANE_TASK_QUEUE, TASK_QUEUE, PAYMENT_TASK_QUEUE, BANK_TASK_QUEUE];
 
@@ -107,8 +112,9 @@ export class TestHoldfast {
     );
     const shards = openShards({ urls, log, patienceMs: options.patienceMs ?? 3_000 });
     const namespace = `test-${randomUUID()}`;
+    const { payloadKeys } = options;
     const connectionOptions = { address: options.temporalAddress ?? address };
-    const temporal = await connectTemporal({ connectionOptions, namespace, log });
+    const temporal = await connectTemporal({ connectionOptions, namespace, log, payloadKeys });
     const outside = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
     await makeNamespace(outside, namespace);
 
@@ -120,7 +126,8 @@ export class TestHoldfast {
     const groupPosts = new GroupPosts(shards, log);
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
-    const deps = { shards, log, names: new Names(shards), owners, rail };
+    const codec = payloadKeys && { ...payloadCodec(payloadKeys), uiUrl: UI_URL };
+    const deps = { shards, log, names: new Names(shards), owners, rail, codec };
     const api = await TestApi.start({ lanes, database: databases[0]!, deps, sealKeys: options.sealKeys });
     const { channels = [] } = options;
     const notifier = {

