@@ -19,7 +19,7 @@ import { replicaInWords, requireReplica } from './shards/replica';
 import { readState } from './state';
 import { slowestStatements } from './slow-statements';
 import { MOVE_VARIABLES } from './shards/settings';
-import { ConfigError, type Env } from './settings';
+import { ConfigError, ENV_FILE_VARIABLE, settingInFile, type Env } from './settings';
 import { isTooOld, OLDEST_TEMPORAL_SERVER } from './temporal-version';
 import { UserError } from './user-error';
 
@@ -74,10 +74,10 @@ function misspelt(env: Env): Finding[] {
     ...BANK_VARIABLES,
     ...MOVE_VARIABLES,
     'HOLDFAST_REPORT_DIR',
-    'HOLDFAST_ENV_FILE',
+    ENV_FILE_VARIABLE,
   ]);
   return Object.keys(env)
-    .filter((name) => /^HOLDFAST_(?!TEST_|BENCH_)/.test(name) && !known.has(name))
+    .filter((name) => /^HOLDFAST_(?!TEST_|BENCH_)/.test(name) && !known.has(settingInFile(name) ?? name))
     .map((name) => bad(`${name} is set, but is no setting`, 'See .env.example for how they are spelt.'));
 }
 

@@ -9,6 +9,7 @@ import { keysCommand } from './keys';
 import { localEnv } from './local-env';
 import { opsCommand } from './ops';
 import { shardsCommand } from './shards';
+import { ENV_FILE_VARIABLE } from './settings';
 import { UserError } from './user-error';
 
 const REPOSTING = `Goes through what the other shards and the bank have ended since then and this shard doesn't know, and posts it again
@@ -225,9 +226,9 @@ books
 
 const exit = (code: number) => (process.exitCode = code);
 program.addCommand(shardsCommand(process.env, exit));
-program.addCommand(opsCommand(process.env, exit));
 program.addCommand(keysCommand(process.env, exit));
 program.addCommand(erasuresCommand(process.env, exit));
+program.addCommand(opsCommand(process.env, exit));
 
 function shardNumber(text: string): number {
   if (/^\d{1,3}$/.test(text)) return Number(text);
@@ -257,6 +258,6 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-const envFile = process.env.HOLDFAST_ENV_FILE ?? path.join(packageRoot(), '.env');
+const envFile = process.env[ENV_FILE_VARIABLE] ?? path.join(packageRoot(), '.env');
 if (existsSync(envFile)) process.loadEnvFile(envFile);
 program.parseAsync().catch(fail);

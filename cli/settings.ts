@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { UserError } from './user-error';
 
@@ -27,11 +28,42 @@ export class ConfigError extends UserError {
 
 /** An empty variable means the same as none: that is how `.env` files and compose files leave something out. */
 export function withoutEmpty(env: Env): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      value === undefined || value.trim() === '' ? [] : [[name, value.trim()]],
+  return withFiles(
+    Object.fromEntries(
+      Object.entries(env).flatMap(([name, value]) =>
+        value === undefined || value.trim() === '' ? [] : [[name, value.trim()]],
+      ),
     ),
   );
+}
+
+/** Of `NAME_FILE`, which names the file that `NAME` stands in: how orchestrators hand secrets over. */
+const IN_A_FILE = /^(HOLDFAST_\w+|TEMPORAL_API_KEY)_FILE$/;
+/** Its own: a file of settings, not of one. */
+export const ENV_FILE_VARIABLE = 'HOLDFAST_ENV_FILE';
+
+/** The setting whose value stands in the file that this variable names. */
+export function settingInFile(variable: string): string | undefined {
+  return variable === ENV_FILE_VARIABLE ? undefined : IN_A_FILE.exec(variable)?.[1];
+}
+
+function withFiles(env: Record<string, string>): Record<string, string> {
+  const problems: ConfigProblem[] = [];
+  const read: Record<string, string> = {};
+  for (const [variable, file] of Object.entries(env)) {
+    const name = settingInFile(variable);
+    if (name === undefined) read[variable] = file;
+    else if (env[name] !== undefined) problems.push({ variable, message: `is given beside ${name}: leave one out.` });
+    else {
+      try {
+        read[name] = readFileSync(file, 'utf8').trim();
+      } catch (error) {
+        problems.push({ variable, message: `names a file that can't be read: ${(error as Error).message}.` });
+      }
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return read;
 }
 
 export function integer(options: { min: number; max: number; default: number; unit?: string }) {

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
 import { CONFIG_VARIABLES, loadConfig, loadDatabases } from '../../cli/config';
 import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
 import { OPS_VARIABLES } from '../../cli/ops/settings';
 import { checkedSettings } from '../../cli/preflight';
-import { ConfigError, type Env } from '../../cli/settings';
+import { ConfigError, settingInFile, type Env } from '../../cli/settings';
 import { MOVE_VARIABLES } from '../../cli/shards/settings';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
 
@@ -239,6 +240,40 @@ test('an identity provider needs an audience, is reached by https in production,
   const open = { ...good, ...oidc, HOLDFAST_OIDC_ISSUER: 'http://login.example.com' };
   expect(variables(open)).toEqual([]);
   expect(variables({ ...open, HOLDFAST_ENV: 'production' })).toEqual(['HOLDFAST_OIDC_ISSUER']);
+});
+
+describe('a setting in a file', () => {
+  let folder: string;
+  beforeAll(() => (folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-settings-'))));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const inFile = (text: string) => {
+    const file = path.join(folder, 'setting');
+    writeFileSync(file, text);
+    return file;
+  };
+  const { HOLDFAST_TOKEN_KEY: tokenKey, ...others } = good;
+
+  test('is read from where its variable with _FILE says, without the line’s end', () => {
+    const env = { ...others, HOLDFAST_TOKEN_KEY_FILE: inFile(`${tokenKey}\n`) };
+    expect(loadConfig(env).secrets.tokenKey).toBe(tokenKey);
+    expect(loadDatabases({ HOLDFAST_DATABASE_URLS_FILE: inFile('postgres://a:b@c/d') }).shards).toMatchObject([
+      { url: 'postgres://a:b@c/d' },
+    ]);
+  });
+
+  test('is refused when it is given twice, and when the file can’t be read', () => {
+    expect(variables({ ...good, HOLDFAST_TOKEN_KEY_FILE: inFile(tokenKey) })).toEqual(['HOLDFAST_TOKEN_KEY_FILE']);
+    expect(variables({ ...others, HOLDFAST_TOKEN_KEY_FILE: folder })).toEqual(['HOLDFAST_TOKEN_KEY_FILE']);
+    expect(variables({ ...others, HOLDFAST_TOKEN_KEY_FILE: inFile('') })).toEqual(['HOLDFAST_TOKEN_KEY']);
+  });
+
+  test('may be any of ours, and the file of settings is none', () => {
+    expect(settingInFile('HOLDFAST_SMTP_URL_FILE')).toBe('HOLDFAST_SMTP_URL');
+    expect(settingInFile('TEMPORAL_API_KEY_FILE')).toBe('TEMPORAL_API_KEY');
+    for (const other of ['HOLDFAST_ENV_FILE', 'TEMPORAL_CONFIG_FILE', 'SSL_CERT_FILE', 'HOLDFAST_TOKEN_KEY']) {
+      expect(settingInFile(other)).toBeUndefined();
+    }
+  });
 });
 
 test('two of our own servers can not share a port; any number of them can pick a free one', () => {
