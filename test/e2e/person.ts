@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { shardOfId } from '../../contracts/ids';
+import { shardOfId, type UserId } from '../../contracts/ids';
 import { askCarefully, verifiedBankAccount } from '../support/careful-client';
 import type { HttpAnswer } from '../support/http';
 
@@ -49,6 +49,8 @@ export class Customer {
 
   private constructor(
     readonly api: Caller,
+    readonly userId: UserId,
+    readonly username: string,
     readonly wallet: string,
     readonly shard: number,
     readonly bankAccount: string,
@@ -61,7 +63,8 @@ export class Customer {
     const opened = await api.post('/v1/wallets', { currency: 'SGD' });
     expect([200, 201]).toContain(opened.status);
     const bankAccount = await verifiedBankAccount([url], api.token);
-    return new Customer(api, `${who.username}.SGD`, shardOfId(me.body.id as string)!, bankAccount);
+    const userId = me.body.id as UserId;
+    return new Customer(api, userId, who.username, `${who.username}.SGD`, shardOfId(userId)!, bankAccount);
   }
 
   async balance(): Promise<{ balance: string; held: string }> {
