@@ -33,6 +33,7 @@ export function adjustmentRoutes(deps: ApiDeps): Route[] {
         'Nothing moves until a second person has approved it. The reason is the transaction’s message, which the ' +
         'wallet’s owner reads.',
       auth: 'adjustments:create',
+      rate: paymentRow.rate,
       headers: { 'Idempotency-Key': paymentRow.headers['Idempotency-Key'] },
       body: schemas.adjustmentRequest,
       answers: { 201: paymentAnswer('Completed before'), 202: paymentAnswer('Waits for approval, or is under way') },

@@ -15,6 +15,7 @@ export type { ApiDeps } from './deps';
 export function createApp(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
+  app.set('trust proxy', deps.trustProxy);
   app.use(requestContext({ log: deps.log, slowMs: deps.slowRequestMs }, apiHeaders));
   app.use(codecCors(deps));
   const routes = allRoutes(deps);

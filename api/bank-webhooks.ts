@@ -23,6 +23,7 @@ export function bankWebhookRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'own
         'For the bank only: its signature is its access. 200 means that every event is stored; any other answer asks the ' +
         'bank to deliver again. An event delivered twice is stored once.',
       auth: 'public',
+      rate: 'none',
       headers: { 'Bank-Signature': { description: 'As the bank signs its webhooks', schema: z.string() } },
       answers: { 200: { description: 'Stored', schema: schemas.webhookReceipt } },
       problems: ['bad_signature', 'body_too_large', 'malformed_json'],

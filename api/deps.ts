@@ -8,6 +8,8 @@ import type { Shards } from '../ledger/shards';
 import type { Owners } from '../worker/owners';
 import type { Callers } from './callers';
 import type { Lanes } from './lane';
+import type { LogInGuard } from './log-in-guard';
+import type { RateLimits } from './rate-limits';
 import type { Tokens } from './tokens';
 
 /** Everything the API needs of the rest; cli/ puts it together. */
@@ -19,6 +21,10 @@ export interface ApiDeps {
   callers: Callers;
   /** How long a session may be refreshed. */
   sessionTtlSeconds: number;
+  rates: RateLimits;
+  logInGuard: LogInGuard;
+  /** Whose word for where a request comes from is believed, as Express has it: nobody's, or how many proxies, or which. */
+  trustProxy: false | number | string[];
   log: Logger;
   lanes: Lanes;
   /** The workflows that own payments. */

@@ -30,6 +30,7 @@ export function healthRoutes({ shards, checks, isStopping, log }: HealthDeps): R
       tag: 'Health',
       summary: 'This process is alive',
       auth: 'public',
+      rate: 'none',
       answers: { 200: { description: 'Alive', schema: schemas.health } },
       handler({ res }) {
         sendJson(res, 200, { status: 'ok' });
@@ -42,6 +43,7 @@ export function healthRoutes({ shards, checks, isStopping, log }: HealthDeps): R
       tag: 'Health',
       summary: 'This process can do its work',
       auth: 'public',
+      rate: 'none',
       answers: {
         200: { description: 'Ready', schema: schemas.readiness },
         503: {

@@ -22,6 +22,7 @@ export interface Asked {
 
 /** What the rows of all routes that send a single item through the lane have in common. */
 export const laneRow = {
+  rate: 'money',
   headers: {
     'Idempotency-Key': {
       description: 'One per transfer, yours to choose',

@@ -8,6 +8,10 @@ import { sendJson } from './send';
 type Json = Record<string, unknown>;
 
 const REQUEST_ID_HEADER = { $ref: '#/components/headers/X-Request-Id' };
+const RATE_HEADERS = {
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimit-Policy' },
+};
 
 /** openapi.json, made from the same rows that Express serves from. */
 export function openApiDocument(routes: readonly Route[], version: string): Json {
@@ -36,6 +40,16 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
         'X-Request-Id': {
           description: 'The id of this request in our logs: yours, where it was usable, or a new one',
           schema: { type: 'string' },
+        },
+        RateLimit: {
+          description: 'What is left of each policy, and the seconds until it begins anew',
+          schema: { type: 'string' },
+          example: '"address";r=5999;t=60, "user";r=2999;t=60',
+        },
+        'RateLimit-Policy': {
+          description: 'The policies: how many in how many seconds',
+          schema: { type: 'string' },
+          example: '"address";q=6000;w=60, "user";q=3000;w=60',
         },
       },
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
@@ -120,7 +134,7 @@ function answersOf(row: Route, components: Components): Json {
   const answer = ({ description, schema, headers = {} }: Answer): Json => ({
     description,
     headers: {
-      'X-Request-Id': REQUEST_ID_HEADER,
+      ...everywhere(row),
       ...Object.fromEntries(
         Object.entries(headers).map(([name, meaning]) => [name, { description: meaning, schema: { type: 'string' } }]),
       ),
@@ -130,7 +144,11 @@ function answersOf(row: Route, components: Components): Json {
   return Object.fromEntries(Object.entries(row.answers).map(([status, each]) => [status, answer(each)]));
 }
 
-const HEADERS_OF_PROBLEMS: Record<number, string> = { 401: 'WWW-Authenticate', 503: 'Retry-After' };
+function everywhere(row: Route): Json {
+  return { 'X-Request-Id': REQUEST_ID_HEADER, ...(row.rate !== 'none' && RATE_HEADERS) };
+}
+
+const HEADERS_OF_PROBLEMS: Record<number, string> = { 401: 'WWW-Authenticate', 429: 'Retry-After', 503: 'Retry-After' };
 
 /** One answer a status, with an example of each code it can carry. A status the row answers itself keeps its own form. */
 function problemAnswers(row: Route, components: Components): Json {
@@ -146,7 +164,7 @@ function problemAnswers(row: Route, components: Components): Json {
         {
           description: own ? `${own.description}\n\n${titles}` : titles,
           headers: {
-            'X-Request-Id': REQUEST_ID_HEADER,
+            ...everywhere(row),
             ...(header && { [header]: { schema: { type: 'string' } } }),
           },
           content: {

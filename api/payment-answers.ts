@@ -34,6 +34,7 @@ export interface Patience {
 
 /** What the rows of all routes that ask for a payment have in common. */
 export const paymentRow = {
+  rate: 'money',
   headers: {
     'Idempotency-Key': {
       description: 'One per thing asked for, yours to choose',

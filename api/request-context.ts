@@ -5,6 +5,7 @@ import type { Role } from '../contracts/statuses';
 import { problems, requests, slowRequests } from '../metrics/instruments';
 import type { Caller } from './auth';
 import type { Problem } from './problems';
+import type { Rates } from './rate-limits';
 
 /** What is known of a request while it is served, and becomes its log line at the end. */
 export interface RequestContext {
@@ -20,6 +21,7 @@ export interface RequestContext {
   transactionId: string | undefined;
   /** It asked to be kept waiting, and so is not slow. */
   mayWait: boolean;
+  rates: Rates;
 }
 
 declare module 'express-serve-static-core' {
@@ -47,6 +49,7 @@ export function requestContext(
       problem: undefined,
       transactionId: undefined,
       mayWait: false,
+      rates: new Map(),
     };
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of headers) res.setHeader(name, value);

@@ -2,13 +2,15 @@ import type { Request, RequestHandler, Response } from 'express';
 import { z, type ZodType } from 'zod';
 import type { ErrorCode } from '../contracts/errors';
 import type { Permission } from '../contracts/permissions';
+import type { RatePolicyName } from '../contracts/rate-limits';
 import { houseOf } from '../ledger/data-keys';
 import type { Sealer } from '../ledger/seal';
 import { traceOf } from './acting';
-import { authenticate, requirePermission } from './auth';
+import { authenticate, requireCaller, requirePermission } from './auth';
 import { readJson } from './body';
 import type { Callers } from './callers';
 import { Problem } from './problems';
+import { addressOf, whoIs, type RateLimits } from './rate-limits';
 import { parseBody, parseQuery } from './validate';
 
 /** What a handler is given: the request as its route describes it, already parsed. */
@@ -50,6 +52,10 @@ export interface Route<Body extends ZodType = ZodType, Query extends ZodType = Z
   body?: Body;
   bodyLimitBytes?: number;
   query?: Query;
+  /** How it is counted besides by who asks: as a log-in, as money, or, what must always be heard, not at all. */
+  rate?: 'login' | 'money' | 'none';
+  /** Of money, how many it is worth. */
+  cost?: (body: z.output<Body>) => number;
   /** Answers may be long: worth compressing. */
   compress?: boolean;
   answers: Record<number, Answer>;
@@ -69,23 +75,29 @@ const noQuery = z.strictObject({});
 /** A row as Express serves it. Who is calling comes first, so that strangers learn nothing of what a body should be. */
 export function serve(
   row: Route,
-  deps: { callers: Callers; sealer: Sealer; isStopping: () => boolean },
+  deps: { callers: Callers; rates: RateLimits; sealer: Sealer; isStopping: () => boolean },
 ): RequestHandler {
   const changes = row.method !== 'get';
+  const byAddress: RatePolicyName[] = row.rate === 'login' ? ['address', 'login'] : ['address'];
+  const byCaller: RatePolicyName[] = row.rate === 'money' && !row.cost ? ['user', 'money'] : ['user'];
   return async (req, res) => {
     req.context.route = row.path;
     if (changes && deps.isStopping()) {
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
+    if (row.rate !== 'none') await deps.rates.count(req, byAddress, addressOf(req));
     if (row.auth !== 'public') {
       const trace = (shard: number) => traceOf(req, deps.sealer, houseOf(shard));
-      req.context.role = requirePermission(await authenticate(deps.callers, req, { changes, trace }), row.auth);
+      const caller = await authenticate(deps.callers, req, { changes, trace });
+      if (row.rate !== 'none') await deps.rates.count(req, byCaller, whoIs(caller));
+      req.context.role = requirePermission(caller, row.auth);
     }
     const query: unknown = row.query || req.url.includes('?') ? parseQuery(row.query ?? noQuery, req) : undefined;
     let body: unknown;
     if (row.body) {
       req.body = await readJson(req, row.bodyLimitBytes ?? BODY_LIMIT_BYTES);
       body = parseBody(row.body, req);
+      if (row.cost) await deps.rates.count(req, ['money'], whoIs(requireCaller(req)), row.cost(body));
     }
     await row.handler({ req, res, body, query });
   };
@@ -95,6 +107,7 @@ export function serve(
 export function problemsOf(row: Route): ErrorCode[] {
   const codes = new Set<ErrorCode>(row.problems);
   codes.add('invalid_request').add('internal');
+  if (row.rate !== 'none') codes.add('rate_limited');
   if (row.auth !== 'public')
     codes
       .add('unauthenticated')

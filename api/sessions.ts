@@ -8,10 +8,11 @@ import { actingBy, clientOf, traceOf } from './acting';
 import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
+import { addressOf } from './rate-limits';
 import { route, type Route } from './routes';
 import { sendJson, sendNothing } from './send';
 
-type SessionDeps = Pick<ApiDeps, 'shards' | 'sealer' | 'tokens' | 'callers' | 'sessionTtlSeconds'>;
+type SessionDeps = Pick<ApiDeps, 'shards' | 'sealer' | 'tokens' | 'callers' | 'logInGuard' | 'sessionTtlSeconds'>;
 
 export function sessionRoutes(deps: SessionDeps): Route[] {
   const users = new Users(deps.shards, deps.sealer);
@@ -37,14 +38,17 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
       description:
         'Gives an access token for `Authorization: Bearer …`. Before it expires, `refreshToken` gives another one.',
       auth: 'public',
+      rate: 'login',
       body: schemas.credentials,
       answers: { 201: { description: 'A session', schema: schemas.session } },
       problems: ['invalid_credentials', 'user_frozen', 'overloaded'],
       async handler({ req, res, body }) {
         const username = body.username.toLowerCase();
-        const user = USERNAME.test(username) ? await users.byUsername(username) : undefined;
-        const matches = await checkPassword(body.password, user?.passwordHash);
-        if (!user || !matches) throw new Problem('invalid_credentials');
+        const user = await deps.logInGuard.through({ username, address: addressOf(req) }, async () => {
+          const found = USERNAME.test(username) ? await users.byUsername(username) : undefined;
+          return (await checkPassword(body.password, found?.passwordHash)) ? found : undefined;
+        });
+        if (!user) throw new Problem('invalid_credentials');
         if (user.status === 'frozen') throw new Problem('user_frozen');
         const { id: userId, roles } = user;
         const by = { actorId: userId, ...(await traceOf(req, deps.sealer, userId)) };

@@ -18,6 +18,8 @@ import { sendJson } from './send';
 import { requireIdempotencyKey } from './validate';
 
 const BULK_LIMIT_BYTES = 1024 * 1024;
+/** By the bulk so many count as one request. */
+const TRANSFERS_A_REQUEST = 10;
 
 export function transferRoutes(deps: ApiDeps): Route[] {
   return [
@@ -49,6 +51,8 @@ export function transferRoutes(deps: ApiDeps): Route[] {
         'Each transfer has its own key and its own result, in order. A refused one leaves the others alone; a malformed ' +
         'request is refused whole.',
       auth: 'transfers:create',
+      rate: 'money',
+      cost: ({ transfers }) => Math.ceil(transfers.length / TRANSFERS_A_REQUEST),
       body: schemas.bulkRequest,
       bodyLimitBytes: BULK_LIMIT_BYTES,
       compress: true,

@@ -6,10 +6,12 @@ import { actingBy } from './acting';
 import { requireCaller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
+import { addressOf } from './rate-limits';
 import { route, type Route } from './routes';
 import { sendJson, sendNothing } from './send';
 
-export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>): Route[] {
+export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers' | 'logInGuard'>): Route[] {
+  const { logInGuard } = deps;
   const users = new Users(deps.shards, deps.sealer);
 
   return [
@@ -21,6 +23,7 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>)
       summary: 'Sign up',
       description: 'A username never changes and is never given to anyone else.',
       auth: 'public',
+      rate: 'login',
       body: schemas.newUser,
       answers: { 201: { description: 'The new user', schema: schemas.user } },
       problems: ['username_taken', 'overloaded'],
@@ -56,6 +59,7 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>)
       summary: 'Change the password',
       description: 'Ends all other sessions.',
       auth: 'password:change',
+      rate: 'login',
       body: schemas.passwordChange,
       answers: { 204: { description: 'Changed' } },
       problems: ['invalid_credentials', 'not_found', 'overloaded'],
@@ -63,7 +67,10 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'>)
         const { userId, sessionId } = requireCaller(req);
         const user = await users.byId(userId);
         if (!user) throw new Problem('not_found');
-        if (!(await checkPassword(body.currentPassword, user.passwordHash))) throw new Problem('invalid_credentials');
+        const who = { username: user.username, address: addressOf(req) };
+        const isRight = () => checkPassword(body.currentPassword, user.passwordHash);
+        const isTheirs = await logInGuard.through(who, async () => ((await isRight()) ? user : undefined));
+        if (!isTheirs) throw new Problem('invalid_credentials');
         const hashes = { fromHash: user.passwordHash, toHash: await hashPassword(body.newPassword) };
         const change = { ...hashes, keepSession: sessionId };
         const changed = await users.changePassword(

@@ -119,6 +119,8 @@ export class Stack {
       HOLDFAST_WORKER_HEALTH_PORT: String(port),
       // A run may take longer than tokens usually live.
       HOLDFAST_TOKEN_TTL_SECONDS: '86400',
+      // A few clients stand for very many.
+      HOLDFAST_RATE_LIMITS: 'none',
     };
     const settings = loadLocalSettings({});
     const { postgres, temporal, bankPort: bank } = this;

@@ -4,9 +4,12 @@ import { createHttpRail } from '../bank/http-rail';
 import { createActivities } from '../activities';
 import { createApp } from '../api/app';
 import { Callers } from '../api/callers';
+import { inProcess, sharedBy } from '../api/counters';
 import { Lanes } from '../api/lane';
 import { createLog } from '../api/log';
+import { LogInGuard } from '../api/log-in-guard';
 import { Provider } from '../api/provider';
+import { RateLimits } from '../api/rate-limits';
 import { createTokens } from '../api/tokens';
 import { PAYMENT_TASK_QUEUE } from '../contracts/payments';
 import { LANE_TASK_QUEUE } from '../contracts/transfers';
@@ -16,6 +19,7 @@ import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
 import { timedRail } from '../metrics/rail';
 import { serveMetrics } from '../metrics/server';
+import { KnownAddresses } from '../users/known-addresses';
 import { createWorker } from '../worker';
 import { withDeadline } from '../worker/deadline';
 import { Owners } from '../worker/owners';
@@ -65,6 +69,9 @@ export async function runApi(config: Config): Promise<void> {
 
   const tokens = createTokens({ key: config.secrets.tokenKey, ttlSeconds: config.tokenTtlSeconds });
   const provider = config.provider && new Provider(config.provider);
+  const { rates, redisUrl, trustProxy } = config.guard;
+  const counters = redisUrl === undefined ? inProcess() : sharedBy(redisUrl, log);
+
   let stopping = false;
   const app = createApp({
     shards,
@@ -73,6 +80,9 @@ export async function runApi(config: Config): Promise<void> {
     tokens,
     callers: new Callers({ shards, tokens, provider, rememberMs: config.sessions.revokedWithinMs }),
     sessionTtlSeconds: config.sessions.ttlSeconds,
+    rates: new RateLimits(counters, rates),
+    logInGuard: new LogInGuard(counters, new KnownAddresses(shards, config.secrets.commandKey), log),
+    trustProxy,
     log,
     lanes,
     owners,
@@ -120,6 +130,7 @@ export async function runApi(config: Config): Promise<void> {
     server.closeAllConnections();
     metrics.close();
     metrics.closeAllConnections();
+    counters.close();
     await shards.close();
     await connection.close();
   }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ProviderOptions } from '../api/provider';
 import type { DefaultLimits } from '../contracts/limits';
 import type { PaymentSettings } from '../contracts/payments';
+import { guardConfig, guardVariables, type GuardConfig } from './guard-settings';
 import { oidcConfig, oidcContradictions, oidcVariables } from './oidc-settings';
 import type { NamedKey } from '../ledger/aes';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
@@ -69,6 +70,7 @@ export interface Config {
   reconcile: { everyMs: number; youngMs: number };
   snapshotEveryMs: number;
   notify: NotifyConfig;
+  guard: GuardConfig;
   tokenTtlSeconds: number;
   sessions: { ttlSeconds: number; revokedWithinMs: number };
   /** Whose tokens are accepted besides our own. */
@@ -132,6 +134,7 @@ const schema = z.object({
   HOLDFAST_LIMITS: limitsByCurrency(),
   ...notifyVariables,
   ...oidcVariables,
+  ...guardVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   HOLDFAST_SESSION_TTL_SECONDS: integer({ min: 300, max: 90 * 86_400, default: 7 * 86_400, unit: 'seconds' }),
   HOLDFAST_REVOKED_WITHIN_MS: integer({ min: 0, max: 10_000, default: 3_000, unit: 'milliseconds' }),
@@ -209,6 +212,7 @@ export function loadConfig(env: Env): Config {
     snapshotEveryMs: settings.HOLDFAST_SNAPSHOT_EVERY_MS,
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),
+    guard: guardConfig(settings),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,
     sessions: {
       ttlSeconds: settings.HOLDFAST_SESSION_TTL_SECONDS,

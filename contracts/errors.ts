@@ -39,6 +39,7 @@ export const errorCatalogue = {
   wallet_not_open: { status: 422, title: 'The wallet is frozen or closed', retry: false },
   not_refundable: { status: 422, title: 'Only a completed transfer can be refunded', retry: false },
   transaction_rejected: { status: 422, title: 'The books refused the transaction', retry: false },
+  rate_limited: { status: 429, title: 'Too many requests', retry: true },
   internal: { status: 500, title: 'Something unexpected happened', retry: true },
   not_started: { status: 503, title: 'Nothing was started', retry: true },
   overloaded: { status: 503, title: 'Too much is waiting; nothing was started', retry: true },

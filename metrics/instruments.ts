@@ -27,6 +27,17 @@ export const problems = new Counter({
   labelNames: ['route', 'code'],
 });
 
+export const rateLimited = new Counter({
+  name: 'holdfast_rate_limited_total',
+  help: 'Requests refused as too many, by the policy that refused them.',
+  labelNames: ['policy'],
+});
+
+export const rateLimitFallbacks = new Counter({
+  name: 'holdfast_rate_limit_fallbacks_total',
+  help: 'Requests that this process counted by itself, since Redis did not answer.',
+});
+
 export const transactions = new Histogram({
   name: 'holdfast_transaction_seconds',
   help: 'Transactions that ended, by kind and outcome, and their time from when they were first written down.',

@@ -43,7 +43,7 @@ trap stop EXIT
 
 if [ -z "$url" ]; then
   [ -f dist/cli/main.js ] || { echo 'dist/ is missing: npm run build' >&2; exit 1; }
-  export HOLDFAST_DATA_DIR=$work/data HOLDFAST_ENV_FILE=/dev/null LOG_LEVEL=warn
+  export HOLDFAST_DATA_DIR=$work/data HOLDFAST_ENV_FILE=/dev/null LOG_LEVEL=warn HOLDFAST_RATE_LIMITS=none
   export PORT=0 HOLDFAST_TEMPORAL_PORT=0 HOLDFAST_TEMPORAL_UI_PORT=0 HOLDFAST_POSTGRES_PORT=0
   node dist/cli/main.js up >"$work/up.log" 2>&1 &
   up=$!

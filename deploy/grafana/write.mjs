@@ -50,6 +50,12 @@ const dashboards = {
           ),
         ),
         graph(
+          'Refused as too many',
+          'reqps',
+          line(rate('holdfast_rate_limited_total', 'policy'), '{{policy}}'),
+          line(rate('holdfast_rate_limit_fallbacks_total', 'job'), 'counted without Redis'),
+        ),
+        graph(
           'Errors against the objective',
           'percentunit',
           line('holdfast:errors:ratio1h', 'an hour'),

@@ -93,11 +93,11 @@ describe('a session', () => {
     };
     const known: number[] = [];
     const unknown: number[] = [];
-    for (let round = 0; round < 7; round++) {
+    for (let round = 0; round < 5; round++) {
       known.push(await timed('timed'));
       unknown.push(await timed('nobody_here'));
     }
-    const median = (times: number[]) => times.sort((a, b) => a - b)[3]!;
+    const median = (times: number[]) => times.sort((a, b) => a - b)[2]!;
     // Without the work of hashing, the unknown user would be some ten times faster.
     expect(median(unknown)).toBeGreaterThan(median(known) / 2);
   });

@@ -8,6 +8,9 @@ import { Callers } from '../../api/callers';
 import { createHttpRail } from '../../bank/http-rail';
 import type { Lanes } from '../../api/lane';
 import { describeError } from '../../api/log';
+import { inProcess } from '../../api/counters';
+import { LogInGuard } from '../../api/log-in-guard';
+import { RateLimits } from '../../api/rate-limits';
 import type { Provider } from '../../api/provider';
 import { createTokens, type Caller } from '../../api/tokens';
 import { systemAccountId } from '../../contracts/ids';
@@ -20,6 +23,7 @@ import { Names } from '../../ledger/names';
 import { fieldOf } from '../../ledger/seal';
 import { openShards } from '../../ledger/shards';
 import { openAccount } from '../../users/accounts';
+import { KnownAddresses } from '../../users/known-addresses';
 import { Users } from '../../users/store';
 import { Owners } from '../../worker/owners';
 import { cloneDatabase, type TestDatabase } from './database';
@@ -87,6 +91,9 @@ export class TestApi {
       sealer: testSealer(shards, choose.sealKeys),
       tokens: createTokens({ key: TOKEN_KEY, ttlSeconds: 600 }),
       sessionTtlSeconds: 3_600,
+      rates: new RateLimits(inProcess(), {}),
+      logInGuard: new LogInGuard(inProcess(), new KnownAddresses(shards, COMMAND_KEY), log),
+      trustProxy: false as const,
       log,
       lanes: choose.lanes ?? NO_LANES,
       owners: new Owners(new Client({ connection: temporal }), PAYMENTS, log, false),

@@ -19,7 +19,12 @@ export interface Answered {
 }
 
 /** Headers that an answer of such a status is of no use without. */
-const NEEDED: Record<number, string> = { 401: 'WWW-Authenticate', 405: 'Allow', 503: 'Retry-After' };
+const NEEDED: Record<number, string> = {
+  401: 'WWW-Authenticate',
+  405: 'Allow',
+  429: 'Retry-After',
+  503: 'Retry-After',
+};
 
 /** Holds every answer against openapi.json: what the document doesn't say, the API must not answer. */
 export function openApiCheck(document: OpenApi): (answered: Answered) => void {

@@ -38,6 +38,7 @@ const PATIENCE = {
   HOLDFAST_ATTENTION_AFTER_MS: '10000',
   HOLDFAST_SLOW_BEAT_MS: '2000',
   HOLDFAST_GROUP_MAX_AGE_MS: '10000',
+  HOLDFAST_RATE_LIMITS: 'none',
 };
 
 export interface StackOptions {

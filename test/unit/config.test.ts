@@ -276,6 +276,64 @@ describe('a setting in a file', () => {
   });
 });
 
+test('a webhook that production would not send is reported at start; development sends it', () => {
+  const of = (url: string, more: Env = {}) => ({
+    ...good,
+    HOLDFAST_NOTIFY_WEBHOOK_URL: url,
+    HOLDFAST_NOTIFY_WEBHOOK_SECRET: key(),
+    ...more,
+  });
+  const production = { HOLDFAST_ENV: 'production' };
+  for (const url of ['http://example.com/', 'https://example.com:8443/', 'https://10.0.0.5/', 'https://0x7f.1/']) {
+    expect(variables(of(url, production))).toContain('HOLDFAST_NOTIFY_WEBHOOK_URL');
+    expect(variables(of(url))).toEqual([]);
+  }
+  const allowed = { ...production, HOLDFAST_WEBHOOK_ALLOW_PRIVATE: 'true', HOLDFAST_WEBHOOK_PORTS: '443, 8443' };
+  expect(variables(of('https://10.0.0.5:8443/', allowed))).not.toContain('HOLDFAST_NOTIFY_WEBHOOK_URL');
+  expect(variables(of('https://example.com/', { HOLDFAST_WEBHOOK_PORTS: '443,70000' }))).toEqual([
+    'HOLDFAST_WEBHOOK_PORTS',
+  ]);
+});
+
+test('rate limits are given by name, none is none, and a mistake is reported', () => {
+  const of = (text: string) => loadConfig({ ...good, HOLDFAST_RATE_LIMITS: text }).guard.rates;
+  expect(loadConfig(good).guard.rates.user).toEqual({ count: 3_000, seconds: 60 });
+  expect(of('none')).toEqual({});
+  expect(of('user:5/10, money:none')).toMatchObject({ user: { count: 5, seconds: 10 }, login: { count: 60 } });
+  expect(of('money:none').money).toBeUndefined();
+  for (const wrong of ['users:5/10', 'user:5', 'user:0/10', 'user:5/0', 'all'])
+    expect(variables({ ...good, HOLDFAST_RATE_LIMITS: wrong })).toEqual(['HOLDFAST_RATE_LIMITS']);
+  expect(variables({ ...good, HOLDFAST_REDIS_URL: 'http://redis' })).toEqual(['HOLDFAST_REDIS_URL']);
+});
+
+test('proxies are believed by number or by address, and nobody otherwise', () => {
+  const of = (text: string) => loadConfig({ ...good, HOLDFAST_TRUST_PROXY: text }).guard.trustProxy;
+  expect([of(''), of('2'), of('loopback, 10.0.0.0/8,fd00::1')]).toEqual([
+    false,
+    2,
+    ['loopback', '10.0.0.0/8', 'fd00::1'],
+  ]);
+  for (const wrong of ['true', 'proxy.example.com', '10.0.0.0/99'])
+    expect(variables({ ...good, HOLDFAST_TRUST_PROXY: wrong })).toEqual(['HOLDFAST_TRUST_PROXY']);
+});
+
+test('limits are given by kind, period and currency, and a mistake in one is reported', () => {
+  const given = 'transfer:day:SGD:5000.00, transfer:month:SGD:9000.00,deposit:month:JPY:1000';
+  expect([...loadConfig({ ...good, HOLDFAST_LIMITS: given }).defaultLimits]).toEqual([
+    ['SGD', { transfer: { day: 500_000n, month: 900_000n } }],
+    ['JPY', { deposit: { month: 1000n } }],
+  ]);
+  expect(loadConfig(good).defaultLimits.size).toBe(0);
+  for (const wrong of [
+    'transfer:week:SGD:1.00',
+    'gift:day:SGD:1.00',
+    'transfer:day:SGD:1.005',
+    'transfer:day:XXQ:1',
+    'x',
+  ])
+    expect(variables({ ...good, HOLDFAST_LIMITS: wrong })).toEqual(['HOLDFAST_LIMITS']);
+});
+
 test('two of our own servers can not share a port; any number of them can pick a free one', () => {
   expect(variables({ PORT: '7233' }, loadLocalSettings)).toEqual(['HOLDFAST_TEMPORAL_PORT']);
   expect(variables({ PORT: '7233', TEMPORAL_ADDRESS: 't:1' }, loadLocalSettings)).toEqual([]);
