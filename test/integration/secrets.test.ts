@@ -38,7 +38,7 @@ beforeAll(async () => {
     HOLDFAST_ENV: 'production',
     HOLDFAST_DATA_DIR: folder,
     HOLDFAST_BANK_URL: 'http://127.0.0.1:1',
-    HOLDFAST_NOTIFY_WEBHOOK_URL: 'http://127.0.0.1:1/hook',
+    HOLDFAST_NOTIFY_WEBHOOK_URL: 'https://hooks.example.com/hook',
     HOLDFAST_MAIL_FROM: 'us@example.com',
     TEMPORAL_ADDRESS: process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']!,
     LOG_LEVEL: 'trace',
