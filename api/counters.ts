@@ -18,13 +18,41 @@ export interface Counters {
 }
 
 const PREFIX = 'holdfast';
+/** Of each kind, in this process. */
+const MOST_KEYS = 50_000;
 /** What a request may wait for Redis. */
 const DEADLINE_MS = 50;
+/** One that says nothing for so long is let go of. Longer than this process may be busy itself. */
+const SILENT_MS = 1_000;
 const LONGEST_PAUSE_MS = 2_000;
+
+/** Who makes names and addresses up fills no memory: the oldest of too many is forgotten. */
+class Bounded extends RateLimiterMemory {
+  private readonly keys = new Set<string>();
+
+  override consume(...asked: Parameters<RateLimiterMemory['consume']>): Promise<RateLimiterRes> {
+    this.keep(String(asked[0]));
+    return super.consume(...asked);
+  }
+
+  override penalty(...asked: Parameters<RateLimiterMemory['penalty']>): Promise<RateLimiterRes> {
+    this.keep(String(asked[0]));
+    return super.penalty(...asked);
+  }
+
+  private keep(key: string): void {
+    if (this.keys.has(key)) return;
+    this.keys.add(key);
+    if (this.keys.size <= MOST_KEYS) return;
+    const [oldest] = this.keys as Iterable<string> as [string];
+    this.keys.delete(oldest);
+    void this.delete(oldest);
+  }
+}
 
 export function inProcess(): Counters {
   return {
-    open: ({ name, points, seconds }) => new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }),
+    open: ({ name, points, seconds }) => new Bounded({ keyPrefix: name, points, duration: seconds }),
     close: () => undefined,
   };
 }
@@ -40,7 +68,7 @@ export function sharedBy(url: string, log: Logger): Counters {
     maxRetriesPerRequest: 0,
     connectTimeout: 1_000,
     commandTimeout: DEADLINE_MS,
-    socketTimeout: DEADLINE_MS,
+    socketTimeout: SILENT_MS,
     retryStrategy: (times) => Math.min(times * 100, LONGEST_PAUSE_MS),
   });
   let isAway = false;
@@ -73,7 +101,7 @@ export function sharedBy(url: string, log: Logger): Counters {
 }
 
 /** Asked when Redis has not answered. */
-class Insurance extends RateLimiterMemory {
+class Insurance extends Bounded {
   override consume(...asked: Parameters<RateLimiterMemory['consume']>): Promise<RateLimiterRes> {
     rateLimitFallbacks.inc();
     return super.consume(...asked);

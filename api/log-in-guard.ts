@@ -67,8 +67,11 @@ export class LogInGuard {
       if (turn.isRefused) throw tooMany('login_delay', turn.resetMs);
     }
     const left = await take(this.budget, user);
-    if (left.isRefused && !(await this.known.has(who.username, who.address)))
+    if (left.isRefused && !(await this.known.has(who.username, who.address))) {
+      // Nobody looked at this password: it wasn't a wrong one.
+      await this.tries.reward(pair);
       throw tooMany('login_budget', left.resetMs);
+    }
   }
 
   private async succeeded({ id, username, address }: Who & { id: UserId }, { pair, user }: Keys): Promise<void> {

@@ -18,16 +18,16 @@ export interface RepostCommand {
 
 /** Posts again what a restored shard lost, and says what of it. Whether nothing is left for people. */
 export async function repostBooks(
-  config: Pick<Config, 'shards' | 'bank' | 'reconcile'> & {
-    secrets: Pick<Config['secrets'], 'sealKeys' | 'commandKey'>;
-  },
+  config: Pick<Config, 'shards' | 'bank' | 'reconcile'> &
+    Partial<Pick<Config, 'defaultLimits'>> & { secrets: Pick<Config['secrets'], 'sealKeys' | 'commandKey'> },
   { shard, since, dryRun: isDryRun = false }: RepostCommand,
   say: (line: string) => void,
 ): Promise<boolean> {
   if (shard >= config.shards.length) {
     throw new UserError(`There is no shard ${shard}: they are numbered from 0 to ${config.shards.length - 1}.`);
   }
-  const shards = openShards({ urls: config.shards.map(({ url }) => url), log: silent });
+  const { defaultLimits } = config;
+  const shards = openShards({ urls: config.shards.map(({ url }) => url), log: silent, defaultLimits });
   let [done, left] = [0, 0];
   const tell = (each: Reposted) => {
     if (each.done) done += 1;

@@ -56,7 +56,9 @@ function withFiles(env: Record<string, string>): Record<string, string> {
     else if (env[name] !== undefined) problems.push({ variable, message: `is given beside ${name}: leave one out.` });
     else {
       try {
-        read[name] = readFileSync(file, 'utf8').trim();
+        const value = readFileSync(file, 'utf8').trim();
+        if (value === '') problems.push({ variable, message: 'names a file with nothing in it.' });
+        read[name] = value;
       } catch (error) {
         problems.push({ variable, message: `names a file that can't be read: ${(error as Error).message}.` });
       }

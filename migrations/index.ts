@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, Migrator, PostgresDialect, sql, type Migration } from 'kysely';
 import pg from 'pg';
 import { grantToApplication, grantToAsk } from './grants';
@@ -24,6 +25,7 @@ const migrations: Record<string, Migration> = {
   '0007-moving': moving,
   '0008-snapshots': snapshots,
   '0009-access': access,
+  // 0010 was never used, and never will be: what comes before one that has run would be refused.
   '0011-guard': guard,
   '0012-privacy': privacy,
 };
@@ -31,10 +33,26 @@ const migrations: Record<string, Migration> = {
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();
 export const LATEST_MIGRATION = MIGRATIONS.at(-1)!;
 
+/** Whoever else wants a table queues behind a migration that waits for it: so it waits for moments, and tries again. */
+const LOCK_WITHIN = '-c lock_timeout=3s';
+const PAUSE_MS = 2_000;
+const PATIENCE_MS = 10 * 60_000;
+/** lock_not_available, deadlock_detected */
+const IN_THE_WAY = ['55P03', '40P01'];
+
 function connect(url: string): Kysely<unknown> {
-  return new Kysely<unknown>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 2 }) }),
-  });
+  const pool = new pg.Pool({ connectionString: url, max: 2, options: LOCK_WITHIN });
+  return new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+}
+
+async function withoutBlocking<T>(work: () => Promise<T>): Promise<T> {
+  for (const giveUpAt = Date.now() + PATIENCE_MS; ; await sleep(PAUSE_MS)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!IN_THE_WAY.includes((error as { code: string }).code) || Date.now() > giveUpAt) throw error;
+    }
+  }
 }
 
 /**
@@ -50,11 +68,13 @@ export async function migrateShard(options: {
   const db = connect(options.ownerUrl);
   try {
     const applied = await toLatest(db);
-    await db.transaction().execute(async (trx) => {
-      // Postgres refuses who grants at the same time as another.
-      await sql`select pg_advisory_xact_lock(hashtext('holdfast: grants'))`.execute(trx);
-      await grantToApplication(trx, options.appRole);
-    });
+    await withoutBlocking(() =>
+      db.transaction().execute(async (trx) => {
+        // Postgres refuses who grants at the same time as another.
+        await sql`select pg_advisory_xact_lock(hashtext('holdfast: grants'))`.execute(trx);
+        await grantToApplication(trx, options.appRole);
+      }),
+    );
     await identify(db, options.shard, options.shardCount);
     return { applied };
   } finally {
@@ -81,9 +101,11 @@ export async function migrateCopy(options: {
 
 async function toLatest(db: Kysely<unknown>): Promise<string[]> {
   const migrator = new Migrator({ db, provider: { getMigrations: () => Promise.resolve(migrations) } });
-  const { error, results } = await migrator.migrateToLatest();
-  if (error) throw error instanceof Error ? error : new Error('The migrations failed', { cause: error });
-  return (results ?? []).map((result) => result.migrationName);
+  return withoutBlocking(async () => {
+    const { error, results } = await migrator.migrateToLatest();
+    if (error) throw error instanceof Error ? error : new Error('The migrations failed', { cause: error });
+    return (results ?? []).map((result) => result.migrationName);
+  });
 }
 
 /** Writes which shard this database is, once; a database that says otherwise is refused. */

@@ -15,10 +15,10 @@ export type BankAccount = Omit<Selectable<Database['bank_accounts']>, 'details_s
 const SHOWN = ['id', 'owner_id', 'bank_code', 'masked_number', 'status', 'reason', 'created_at'] as const;
 const MAX_LISTED = 200;
 
-/** A token can outlive a wiped database: nothing is kept for a user who isn't there. */
+/** A token can outlive a wiped database, and an erasure by seconds: nothing is kept for a user who isn't there. */
 const ADD = `
   insert into bank_accounts (id, owner_id, bank_code, details_sealed, fingerprint, masked_number)
-  select $1, id, $3, $4, $5, $6 from users where id = $2
+  select $1, id, $3, $4, $5, $6 from users where id = $2 and status <> 'erased'
   on conflict (owner_id, fingerprint) do nothing returning id`;
 
 interface NewRow {

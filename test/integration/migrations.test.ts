@@ -12,6 +12,7 @@ import * as shards from '../../migrations/0003-shards';
 import * as reconciliation from '../../migrations/0004-reconciliation';
 import * as audit from '../../migrations/0005-audit';
 import { TestBooks } from '../support/books';
+import { eventually } from '../support/eventually';
 import { silent } from '../support/people';
 
 let ownerUrl: string;
@@ -146,6 +147,25 @@ describe('books that were filled before their entries and events lay in months',
     } finally {
       await migrated.close();
     }
+  });
+
+  test('are let go of again and again while somebody reads them for long, so that nobody else waits for the migration', async () => {
+    const [reader, other] = [new pg.Client(ownerUrl), new pg.Client(`${ownerUrl}?options=-cstatement_timeout%3D30s`)];
+    await Promise.all([reader.connect(), other.connect()]);
+    await reader.query('begin');
+    await reader.query('select from accounts');
+    const migrating = migrate(0, 1);
+    try {
+      const waits = `select from pg_locks join pg_database d on d.oid = database where datname = $1 and not granted`;
+      await eventually(async () => expect((await owner.query(waits, [name])).rowCount).toBeGreaterThan(0), {
+        withinMs: 30_000,
+      });
+      await other.query('select from accounts');
+    } finally {
+      await reader.end();
+      await other.end();
+    }
+    expect((await migrating).applied).toContain(LATEST_MIGRATION);
   });
 
   test('are not fit for a process of that version, which is told so as in an outage', async () => {

@@ -264,7 +264,7 @@ describe('a setting in a file', () => {
   test('is refused when it is given twice, and when the file can’t be read', () => {
     expect(variables({ ...good, HOLDFAST_TOKEN_KEY_FILE: inFile(tokenKey) })).toEqual(['HOLDFAST_TOKEN_KEY_FILE']);
     expect(variables({ ...others, HOLDFAST_TOKEN_KEY_FILE: folder })).toEqual(['HOLDFAST_TOKEN_KEY_FILE']);
-    expect(variables({ ...others, HOLDFAST_TOKEN_KEY_FILE: inFile('') })).toEqual(['HOLDFAST_TOKEN_KEY']);
+    expect(variables({ ...others, HOLDFAST_TOKEN_KEY_FILE: inFile('') })).toEqual(['HOLDFAST_TOKEN_KEY_FILE']);
   });
 
   test('may be any of ours, and the file of settings is none', () => {
