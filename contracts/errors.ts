@@ -27,7 +27,7 @@ export const errorCatalogue = {
     title: 'Only a payment through the bank, or an adjustment, is resolved',
     retry: false,
   },
-  not_erasable: { status: 409, title: 'The user has money, or something is pending', retry: false },
+  not_erasable: { status: 409, title: 'The user has money, or something is pending or may come back', retry: false },
   wallet_not_empty: { status: 409, title: 'Only an empty wallet with nothing held can be closed', retry: false },
   wallet_frozen: { status: 409, title: 'The wallet is frozen', retry: false },
   wallet_closed: { status: 409, title: 'The wallet is closed', retry: false },

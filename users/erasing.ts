@@ -24,11 +24,16 @@ const PROPOSE = `
 
 const OPEN = `('pending', 'awaiting_approval', 'needs_attention')`;
 
-/** Nothing that the user is part of is under way. */
+/** Until then a bank may return a payout, and somebody has to know whose it was. */
+const RETURNED_WITHIN = `interval '30 days'`;
+
+/** Nothing that the user is part of is under way, or may come back. */
 const IS_QUIET = `
   not exists (select from transactions where status in ${OPEN} and (actor_id = $1
     or from_account in (select id from accounts where owner_id = $1)
-    or to_account in (select id from accounts where owner_id = $1)))`;
+    or to_account in (select id from accounts where owner_id = $1)))
+  and not exists (select from transactions where type = 'withdrawal' and status = 'completed'
+    and completed_at > now() - ${RETURNED_WITHIN} and from_account in (select id from accounts where owner_id = $1))`;
 
 const POSSIBLE = `
   select from users where id = $1 and ${IS_QUIET}

@@ -1,4 +1,5 @@
 import { repeatErasures } from '../../cli/erasures/repeat';
+import { systemAccountId } from '../../contracts/ids';
 import { fieldOf } from '../../ledger/seal';
 import { verifyShard } from '../../ledger/verify';
 import type { TransactionView } from '../../contracts/schemas';
@@ -123,6 +124,14 @@ test('nobody is erased who has money, or something pending', async () => {
   expect((await erase('takes_it', admins[0])).status).toBe(409);
   await history.post({ kind: 'transfer', facts });
   await erasedBy(...admins, 'rich');
+});
+
+test('nobody is erased while the bank may still return what they withdrew', async () => {
+  const left = await signUp('left_lately');
+  await api.fund('left_lately', 'SGD', '1.00');
+  const facts = { ...(await history.factsOf(left, left, 100n)), type: 'withdrawal' as const };
+  await history.post({ kind: 'transfer', facts: { ...facts, to: systemAccountId(0, '@bank', 'SGD') } });
+  expect((await erase('left_lately', admins[0])).body).toMatchObject({ code: 'not_erasable' });
 });
 
 test('whom a restored shard brings back is erased again by the list that was kept elsewhere', async () => {
