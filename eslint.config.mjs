@@ -175,5 +175,21 @@ export default defineConfig(
       ...restrict([folder('worker')], 'payments/ is given what it wakes.', { typesAllowed: true }),
     ],
   ),
+  {
+    // Where tracing is off, none of it may be loaded.
+    files: ['tracing/index.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: restrict(
+            [pkg('@opentelemetry'), { regex: '^\\./' }],
+            'It is loaded when tracing is turned on: import its types only.',
+            { typesAllowed: true },
+          ),
+        },
+      ],
+    },
+  },
   boundary(['activities'], restrict([folder('api'), folder('cli')], 'Activities are given what they need.')),
 );

@@ -1,6 +1,7 @@
 import compression from 'compression';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { codecCors } from './codec';
+import { countFromZero } from './counted';
 import type { ApiDeps } from './deps';
 import { docsRouter } from './docs';
 import { allRoutes } from './all-routes';
@@ -19,6 +20,7 @@ export function createApp(deps: ApiDeps): Express {
   app.use(requestContext({ log: deps.log, slowMs: deps.slowRequestMs }, apiHeaders));
   app.use(codecCors(deps));
   const routes = allRoutes(deps);
+  countFromZero(routes);
   const compress = compression({ threshold: 1024 });
   for (const row of routes) app[row.method](row.path, ...(row.compress ? [compress] : []), serve(row, deps));
   app.use('/docs', docsRouter());

@@ -12,6 +12,7 @@ import { sendJson } from './send';
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 export function bankWebhookRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'owners' | 'rail' | 'log'>): Route[] {
+  for (const outcome of ['stored', 'known', 'refused']) webhooks.inc({ outcome }, 0);
   return [
     route({
       id: 'receiveBankWebhook',

@@ -1,10 +1,14 @@
 import pino, { type Logger } from 'pino';
+import { logFields } from '../tracing';
+
+/** A request's own line names everything, and there are many of them. */
+const NOTHING = {};
 
 /**
  * JSON lines on stdout, written in the background: a log line must not hold up a transfer. What is still unwritten when
  * the process dies by SIGKILL is lost; the books are where the truth is.
  */
-export function createLog(options: { level: string; name: string }): Logger {
+export function createLog(options: { level: string; name: string }, to = stdout()): Logger {
   return pino(
     {
       level: options.level,
@@ -12,9 +16,16 @@ export function createLog(options: { level: string; name: string }): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
+      mixin: (line) => ('requestId' in line ? NOTHING : logFields()),
+      // What a line says itself counts.
+      mixinMergeStrategy: (line, ambient) => (ambient === NOTHING ? line : { ...ambient, ...line }),
     },
-    pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 500 }),
+    to,
   );
+}
+
+function stdout(): pino.DestinationStream {
+  return pino.destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 500 });
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import { ownerWorkflowId } from '../contracts/payments';
 import * as schemas from '../contracts/schemas';
 import { isFinal } from '../contracts/statuses';
 import type { Command, TransactionFacts, TransactionOutcome } from '../ledger/commands';
@@ -99,6 +100,7 @@ export async function answerPayment(
 ): Promise<void> {
   const { id } = asked.facts;
   req.context.transactionId = id;
+  req.context.workflowId = ownerWorkflowId(asked.facts.type, id);
   let standing = posted;
   if (!isFinal(posted.status)) {
     const payment = startedPayment({ ...asked.facts, status: posted.status });

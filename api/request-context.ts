@@ -3,6 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import type { Role } from '../contracts/statuses';
 import { problems, requests, slowRequests } from '../metrics/instruments';
+import { during, startRequest, type Attributes } from '../tracing';
 import type { Caller } from './auth';
 import type { Problem } from './problems';
 import type { Rates } from './rate-limits';
@@ -19,6 +20,8 @@ export interface RequestContext {
   problem: Problem | undefined;
   /** The transaction it asked for: the thread from a client's request to its workflow. */
   transactionId: string | undefined;
+  /** The workflow that carries it out; of a bulk request, the last one. */
+  workflowId: string | undefined;
   /** It asked to be kept waiting, and so is not slow. */
   mayWait: boolean;
   rates: Rates;
@@ -48,9 +51,12 @@ export function requestContext(
       role: undefined,
       problem: undefined,
       transactionId: undefined,
+      workflowId: undefined,
       mayWait: false,
       rates: new Map(),
     };
+    // What looks after processes asks for the rest, all the time.
+    const span = req.url.startsWith('/v1/') ? startRequest(req.method, req.headers) : undefined;
     res.setHeader('X-Request-Id', requestId);
     for (const [name, value] of headers) res.setHeader(name, value);
     res.once('close', () => {
@@ -58,9 +64,10 @@ export function requestContext(
       const ms = performance.now() - req.context.startedAt;
       const isSlow = ms > slowMs && !req.context.mayWait;
       count(req, status, ms, isSlow);
-      logRequest(log, req, { status, ms, isSlow });
+      logRequest(log, req, { status, ms, isSlow, trace: span?.ids() });
+      span?.end(...spanOf(req, status));
     });
-    next();
+    during(req.context, () => (span ? span.run(next) : next()));
   };
 }
 
@@ -79,9 +86,9 @@ function count(req: Request, status: number, ms: number, isSlow: boolean): void 
 function logRequest(
   log: Logger,
   req: Request,
-  { status, ms, isSlow }: { status: number; ms: number; isSlow: boolean },
+  { status, ms, isSlow, trace }: { status: number; ms: number; isSlow: boolean; trace: object | undefined },
 ): void {
-  const { requestId, route, caller, problem, transactionId } = req.context;
+  const { requestId, route, caller, problem, transactionId, workflowId } = req.context;
   const line = {
     requestId,
     method: req.method,
@@ -91,9 +98,26 @@ function logRequest(
     userId: caller?.userId,
     keyId: caller?.keyId,
     transactionId,
+    workflowId,
     code: problem?.code,
+    ...trace,
   };
   if (problem && problem.status >= 500) log.error({ ...line, err: problem.cause ?? problem }, 'request failed');
   else if (isSlow) log.warn(line, 'slow request');
   else log.info(line, 'request');
+}
+
+/** Named by its route: an address may name a user. */
+function spanOf(req: Request, status: number): [name: string, attributes: Attributes, isError: boolean] {
+  const { requestId, route, transactionId, workflowId, problem } = req.context;
+  const attributes = {
+    'http.request.method': req.method,
+    'http.route': route,
+    'http.response.status_code': status,
+    'error.type': problem?.code,
+    'holdfast.request_id': requestId,
+    'holdfast.transaction_id': transactionId,
+    temporalWorkflowId: workflowId,
+  };
+  return [`${req.method} ${route ?? 'unknown'}`, attributes, status >= 500];
 }

@@ -4,6 +4,7 @@ import { isCurrency } from '../contracts/currencies';
 import { parseWalletName, walletName, type WalletName } from '../contracts/ids';
 import { commandHash, transactionId } from '../ledger/identity';
 import { fieldOf } from '../ledger/seal';
+import { problems } from '../metrics/instruments';
 import { readAmount, readWallet } from './amounts';
 import { requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
@@ -18,10 +19,12 @@ import { sendJson } from './send';
 import { requireIdempotencyKey } from './validate';
 
 const BULK_LIMIT_BYTES = 1024 * 1024;
+const BULK_PATH = '/v1/transfers/bulk';
 /** By the bulk so many count as one request. */
 const TRANSFERS_A_REQUEST = 10;
 
 export function transferRoutes(deps: ApiDeps): Route[] {
+  for (const code of laneRow.problems) problems.inc({ route: BULK_PATH, code }, 0);
   return [
     route({
       id: 'createTransfer',
@@ -44,7 +47,7 @@ export function transferRoutes(deps: ApiDeps): Route[] {
     route({
       id: 'createTransfers',
       method: 'post',
-      path: '/v1/transfers/bulk',
+      path: BULK_PATH,
       tag: 'Transfers',
       summary: 'Up to 1,000 transfers in one request',
       description:
@@ -60,6 +63,7 @@ export function transferRoutes(deps: ApiDeps): Route[] {
       problems: ['not_found', 'overloaded', 'not_started', 'outcome_unknown'],
       async handler({ req, res, body }) {
         const results = await bulk(deps, requireCaller(req), body.transfers, requestIdOf(req));
+        for (const { problem } of results) if (problem) problems.inc({ route: BULK_PATH, code: problem.code });
         sendJson(res, 207, { results });
       },
     }),
@@ -120,7 +124,7 @@ async function bulk(
   caller: Caller,
   transfers: z.infer<typeof schemas.bulkRequest>['transfers'],
   requestId: string,
-): Promise<unknown[]> {
+): Promise<BulkItem[]> {
   const asked = await Promise.all(
     transfers.map(({ idempotencyKey, ...fields }, index) =>
       ask(deps, caller, idempotencyKey, fields, requestId, `/transfers/${index}`).catch(problemOnly),
@@ -147,11 +151,13 @@ async function bulk(
   });
 }
 
+type BulkItem = z.infer<typeof schemas.bulkResult>['results'][number];
+
 function itemResult(
   asked: Asked,
   answer: LaneAnswer,
   { limits, requestId }: { limits: PassedLimits; requestId: string },
-): unknown {
+): BulkItem {
   if (answer.status === 'conflict') return refusedItem(new Problem('idempotency_key_reused'), requestId);
   const transaction = laneView(asked, answer);
   const refused = answer.status === 'rejected' || answer.status === 'cancelled';
@@ -160,7 +166,7 @@ function itemResult(
   return { status: 422, transaction, problem, replayed: answer.replayed };
 }
 
-function refusedItem(error: unknown, requestId: string): unknown {
+function refusedItem(error: unknown, requestId: string): BulkItem {
   const problem = error instanceof LaneRefusal ? problemOf(error) : problemOnly(error);
   return { status: problem.status, problem: toProblemJson(problem, { requestId }), replayed: false };
 }

@@ -11,10 +11,13 @@ export interface HttpRailSettings {
   webhookSecrets: readonly string[];
   /** How long one call may take. */
   deadlineMs?: number;
+  /** What each call says of itself besides, such as the trace that it is part of. */
+  headers?: () => Record<string, string>;
 }
 
 /** A bank that speaks the protocol of docs/bank.md over HTTP. */
-export function createHttpRail({ url, apiKey, webhookSecrets, deadlineMs = 5_000 }: HttpRailSettings): Rail {
+export function createHttpRail(settings: HttpRailSettings): Rail {
+  const { url, apiKey, webhookSecrets, deadlineMs = 5_000, headers } = settings;
   const base = url.replace(/\/+$/, '');
 
   async function call<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
@@ -36,6 +39,7 @@ export function createHttpRail({ url, apiKey, webhookSecrets, deadlineMs = 5_000
       const answer = await fetch(base + path, {
         method,
         headers: {
+          ...headers?.(),
           authorization: `Bearer ${apiKey}`,
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },

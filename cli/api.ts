@@ -17,8 +17,10 @@ import { GroupPosts } from '../ledger/group-posts';
 import { Names } from '../ledger/names';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
+import { countNothing } from '../metrics/off';
 import { timedRail } from '../metrics/rail';
 import { serveMetrics } from '../metrics/server';
+import { startTracing, stopTracing, traceHeaders } from '../tracing';
 import { KnownAddresses } from '../users/known-addresses';
 import { createWorker } from '../worker';
 import { withDeadline } from '../worker/deadline';
@@ -42,20 +44,29 @@ const CONNECTIONS = {
 /** One API process: HTTP, the lanes, and the workers that run what it starts. */
 export async function runApi(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'api' });
-  const { slowQueryMs, slowRequestMs } = config.metrics;
+  const { slowQueryMs, slowRequestMs, isOn } = config.metrics;
+  if (!isOn) countNothing();
   const shards = openShards({
     urls: config.shards.map((shard) => shard.url),
     replicas: config.shards.map((shard) => shard.replica),
     log,
     patienceMs: 3_000,
     defaultLimits: config.defaultLimits,
-    slowQueryMs,
+    slowQueryMs: isOn ? slowQueryMs : undefined,
+    isTimed: isOn || config.tracing !== undefined,
   });
   const { payloadKeys } = config.secrets;
-  const sdkAddress = `127.0.0.1:${await freePort()}`;
-  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress, payloadKeys });
+  const sdkAddress = isOn ? `127.0.0.1:${await freePort()}` : undefined;
+  const tracing = startTracing(config.tracing && { ...config.tracing, service: 'holdfast-api' }, log);
+  const temporal = await connectTemporal({
+    ...config.temporal,
+    log,
+    metricsAddress: sdkAddress,
+    payloadKeys,
+    tracing: tracing?.temporal,
+  });
   const { client, connection, namespace } = temporal;
-  const rail = timedRail(createHttpRail(config.bank));
+  const rail = timedRail(createHttpRail({ ...config.bank, headers: traceHeaders }));
   const sealer = createSealer({ shards, ...config.secrets });
   const owners = new Owners(client, config.payments, log);
   const groupPosts = new GroupPosts(shards, log);
@@ -104,7 +115,7 @@ export async function runApi(config: Config): Promise<void> {
     deadlineMs: config.lane.deadlineMs,
     slowRequestMs,
   });
-  const metrics = await serveMetrics({ ...config.metrics, sdkAddress, log });
+  const metrics = isOn ? await serveMetrics({ ...config.metrics, sdkAddress, log }) : undefined;
   const server = http.createServer({ ...CONNECTIONS }, app);
   server.listen(config.http.port, config.http.host);
   await once(server, 'listening');
@@ -128,10 +139,11 @@ export async function runApi(config: Config): Promise<void> {
   } finally {
     server.close();
     server.closeAllConnections();
-    metrics.close();
-    metrics.closeAllConnections();
+    metrics?.close();
+    metrics?.closeAllConnections();
     counters.close();
     await shards.close();
     await connection.close();
+    await stopTracing();
   }
 }

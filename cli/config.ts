@@ -19,6 +19,7 @@ import {
 } from './settings-values';
 import { ConfigError, integer, oneOf, port, problemsOf, withoutEmpty, type ConfigProblem, type Env } from './settings';
 import { temporalSettings } from './temporal-settings';
+import { tracingConfig, tracingVariables, type TracingConfig } from './tracing-settings';
 
 /** Everything an `api` or `worker` process is told from outside. Built once, at start, by the composition root. */
 export interface Config {
@@ -26,7 +27,7 @@ export interface Config {
   http: { host: string; port: number };
   worker: { healthPort: number };
   /** What a process counts, for who watches it. A worker's is on its health port. */
-  metrics: { host: string; port: number; slowRequestMs: number; slowQueryMs: number };
+  metrics: { isOn: boolean; host: string; port: number; slowRequestMs: number; slowQueryMs: number };
   /** One a shard, in order. The owner's URL is only for migrations. */
   shards: { url: string; ownerUrl?: string; replica?: { url: string; maxLagMs: number } }[];
   temporal: {
@@ -71,6 +72,8 @@ export interface Config {
   snapshotEveryMs: number;
   notify: NotifyConfig;
   guard: GuardConfig;
+  /** Where traces go; nowhere, unless it is said. */
+  tracing?: TracingConfig;
   tokenTtlSeconds: number;
   sessions: { ttlSeconds: number; revokedWithinMs: number };
   /** Whose tokens are accepted besides our own. */
@@ -87,6 +90,7 @@ const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: port(3000),
   HOLDFAST_WORKER_HEALTH_PORT: port(0),
+  HOLDFAST_METRICS: oneOf(['on', 'off'], 'on'),
   HOLDFAST_METRICS_HOST: z.string().default('127.0.0.1'),
   HOLDFAST_METRICS_PORT: port(0),
   HOLDFAST_SLOW_REQUEST_MS: milliseconds(1_000),
@@ -135,6 +139,7 @@ const schema = z.object({
   ...notifyVariables,
   ...oidcVariables,
   ...guardVariables,
+  ...tracingVariables,
   HOLDFAST_TOKEN_TTL_SECONDS: integer({ min: 60, max: 30 * 86_400, default: 3_600, unit: 'seconds' }),
   HOLDFAST_SESSION_TTL_SECONDS: integer({ min: 300, max: 90 * 86_400, default: 7 * 86_400, unit: 'seconds' }),
   HOLDFAST_REVOKED_WITHIN_MS: integer({ min: 0, max: 10_000, default: 3_000, unit: 'milliseconds' }),
@@ -155,11 +160,13 @@ export function loadConfig(env: Env): Config {
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
 
   const settings = parsed.data;
+  const tracing = tracingConfig(settings);
   return {
     production: settings.HOLDFAST_ENV === 'production',
     http: { host: settings.HOST, port: settings.PORT },
     worker: { healthPort: settings.HOLDFAST_WORKER_HEALTH_PORT },
     metrics: {
+      isOn: settings.HOLDFAST_METRICS === 'on',
       host: settings.HOLDFAST_METRICS_HOST,
       port: settings.HOLDFAST_METRICS_PORT,
       slowRequestMs: settings.HOLDFAST_SLOW_REQUEST_MS,
@@ -213,6 +220,7 @@ export function loadConfig(env: Env): Config {
     sweep: { everyMs: settings.HOLDFAST_SWEEP_EVERY_MS, youngMs: settings.HOLDFAST_SWEEP_YOUNG_MS },
     notify: notifyConfig(settings),
     guard: guardConfig(settings),
+    ...(tracing && { tracing }),
     tokenTtlSeconds: settings.HOLDFAST_TOKEN_TTL_SECONDS,
     sessions: {
       ttlSeconds: settings.HOLDFAST_SESSION_TTL_SECONDS,

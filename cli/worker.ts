@@ -6,9 +6,11 @@ import { LANE_TASK_QUEUE, TASK_QUEUE } from '../contracts/transfers';
 import { GroupPosts } from '../ledger/group-posts';
 import { createSealer } from '../ledger/seal';
 import { openShards } from '../ledger/shards';
+import { countNothing } from '../metrics/off';
 import { timedRail } from '../metrics/rail';
 import { readFacts } from '../worker/read-facts';
 import { serveMetrics } from '../metrics/server';
+import { startTracing, stopTracing, traceHeaders } from '../tracing';
 import { createBankWorker, createWorker } from '../worker';
 import { Owners } from '../worker/owners';
 import { ensurePatiently, keepEnsuring } from '../worker/ensure';
@@ -28,16 +30,28 @@ import { onStopSignal } from './stop-signal';
 /** One worker process: all task queues, the schedules, and a health endpoint. */
 export async function runWorker(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'worker' });
-  const { slowQueryMs, host } = config.metrics;
-  const urls = config.shards.map((shard) => shard.url);
-  const shards = openShards({ urls, log, defaultLimits: config.defaultLimits, slowQueryMs });
-  const { payloadKeys } = config.secrets;
-  const sdkAddress = `127.0.0.1:${await freePort()}`;
-  const temporal = await connectTemporal({ ...config.temporal, log, metricsAddress: sdkAddress, payloadKeys });
+  const { slowQueryMs, host, isOn } = config.metrics;
+  if (!isOn) countNothing();
+  const shards = openShards({
+    urls: config.shards.map((shard) => shard.url),
+    log,
+    defaultLimits: config.defaultLimits,
+    slowQueryMs: isOn ? slowQueryMs : undefined,
+    isTimed: isOn || config.tracing !== undefined,
+  });
+  const sdkAddress = isOn ? `127.0.0.1:${await freePort()}` : undefined;
+  const tracing = startTracing(config.tracing && { ...config.tracing, service: 'holdfast-worker' }, log);
+  const temporal = await connectTemporal({
+    ...config.temporal,
+    log,
+    metricsAddress: sdkAddress,
+    payloadKeys: config.secrets.payloadKeys,
+    tracing: tracing?.temporal,
+  });
   const sealer = createSealer({ shards, ...config.secrets });
   const notifier = openNotifier(config, { log, sealer });
   const activities = createActivities({
-    rail: timedRail(createHttpRail(config.bank)),
+    rail: timedRail(createHttpRail({ ...config.bank, headers: traceHeaders })),
     sealer,
     owners: new Owners(temporal.client, config.payments, log),
     shards,
@@ -91,5 +105,6 @@ export async function runWorker(config: Config): Promise<void> {
     for (const channel of notifier.channels) channel.close();
     await shards.close();
     await temporal.connection.close();
+    await stopTracing();
   }
 }

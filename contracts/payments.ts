@@ -100,6 +100,10 @@ export const BANK_TASK_QUEUE = 'holdfast-bank';
 export function ownerWorkflowId(type: TransactionType, transactionId: string): string {
   return `${type === 'refund' || type === 'opening' ? 'transfer' : type}/${transactionId}`;
 }
+/** The transaction that a workflow of this id owns; undefined for those that own none, or many. */
+export function transactionOfWorkflow(workflowId: string): string | undefined {
+  return /^\w+\/(tx_.+)$/.exec(workflowId)?.[1];
+}
 export const creditWorkflowId = (creditId: string) => `credit/${creditId}`;
 export const bankAccountWorkflowId = (id: string) => `bank-account/${id}`;
 

@@ -5,6 +5,7 @@ import type { Logger } from './log';
 import type { Command, Outcome } from './commands';
 import { postCommands, postFailures, postRoundTrips, posts, transactions } from '../metrics/instruments';
 import { timeStatements, type SlowStatements } from '../metrics/statements';
+import { detached, here, inSpan, type Place } from '../tracing';
 import { isPassing, isUnreachable, ShardUnavailable, valueTypes } from './postgres';
 import { hasLanded, LostCommit, postOnce, ROUND_TRIPS } from './posting';
 
@@ -19,10 +20,13 @@ export interface PosterOptions {
   /** Of every wallet that has no limits of its own. */
   defaultLimits?: DefaultLimits;
   slowStatements?: SlowStatements;
+  isTimed?: boolean;
 }
 
 interface Waiting {
   commands: readonly Command[];
+  /** What it is done for. */
+  place: Place;
   resolve(outcomes: Outcome[]): void;
   reject(error: Error): void;
   giveUpAt: number;
@@ -34,6 +38,7 @@ const RETRY_PAUSE_MS = 100;
 const SILENCE_MS = 5_000;
 const GOODBYE_MS = 500;
 const PROBE_EVERY_MS = 500;
+const FAILURES = ['lost', 'unreachable', 'error'] as const;
 
 /**
  * The one way to write the books of a shard from this process. While a commit is in flight all that arrives waits, and
@@ -48,13 +53,18 @@ export class Poster {
   /** Commits and commands so far, for metrics and benches. */
   readonly counts = { commits: 0, commands: 0 };
 
-  constructor(private readonly options: PosterOptions) {}
+  constructor(private readonly options: PosterOptions) {
+    const { shard } = options;
+    postRoundTrips.inc({ shard }, 0);
+    for (const kind of FAILURES) postFailures.inc({ shard, kind }, 0);
+  }
 
   /** Posts all the commands in one block if they fit; each gets its own outcome, in order. */
   post(commands: readonly Command[], patienceMs = this.options.patienceMs ?? 10_000): Promise<Outcome[]> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = {
         commands,
+        place: here(),
         giveUpAt: performance.now() + patienceMs,
         settled: false,
         resolve: (outcomes) => settle(() => resolve(outcomes)),
@@ -68,7 +78,7 @@ export class Poster {
         answer();
       };
       this.queue.push(waiting);
-      this.running ??= this.drain();
+      this.running ??= detached(() => this.drain());
     });
   }
 
@@ -122,7 +132,7 @@ export class Poster {
           return share(inDoubt.waiting, inDoubt.commit.outcomes);
         }
         inDoubt = undefined;
-        return share(waiting, await this.attempt(waiting.flatMap((each) => each.commands)));
+        return share(waiting, await this.attemptTraced(waiting));
       } catch (error) {
         if (error instanceof LostCommit) inDoubt = { commit: error, waiting };
         else if (!isPassing(error)) return await this.postApart(waiting, error);
@@ -146,19 +156,29 @@ export class Poster {
             only!.reject(cause);
             resolve(undefined);
           };
-          void this.postBatch([{ commands, giveUpAt: only!.giveUpAt, settled: false, resolve, reject: giveUp }]);
+          const { place, giveUpAt } = only!;
+          void this.postBatch([{ commands, place, giveUpAt, settled: false, resolve, reject: giveUp }]);
         });
         if (!part) return;
         outcomes.push(...part);
       }
       only!.resolve(outcomes);
     } else if (only!.commands.length === 1) {
-      const [{ kind }] = only!.commands as [Command];
-      this.options.log.error({ err: error, shard: this.options.shard, command: kind }, 'a command failed');
+      const [command] = only!.commands as [Command];
+      const transactionId = transactionOf(command);
+      const line = { err: error, shard: this.options.shard, command: command.kind, transactionId };
+      this.options.log.error(line, 'a command failed');
       only!.resolve([{ kind: 'trouble', error: error instanceof Error ? error.message : String(error) }]);
     } else {
       only!.reject(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  private attemptTraced(waiting: readonly Waiting[]): Promise<Outcome[]> {
+    const commands = waiting.flatMap((each) => each.commands);
+    const of = waiting.map((each) => each.place);
+    const attributes = { shard: this.options.shard, commands: commands.length };
+    return inSpan('post', { of, attributes }, () => this.attempt(commands));
   }
 
   private async attempt(commands: readonly Command[]): Promise<Outcome[]> {
@@ -225,7 +245,7 @@ export class Poster {
       if (this.client === client) this.client = undefined;
     });
     await client.connect();
-    timeStatements(client, this.options.slowStatements);
+    if (this.options.isTimed ?? true) timeStatements(client, this.options.slowStatements);
     this.client = client;
     return client;
   }
@@ -241,7 +261,12 @@ export class Poster {
   }
 }
 
-function kindOf(error: unknown): 'lost' | 'unreachable' | 'error' {
+function transactionOf(command: Command): string | undefined {
+  if ('facts' in command) return command.facts.id;
+  return 'transactionId' in command ? command.transactionId : undefined;
+}
+
+function kindOf(error: unknown): (typeof FAILURES)[number] {
   if (error instanceof LostCommit) return 'lost';
   return isUnreachable(error) ? 'unreachable' : 'error';
 }

@@ -78,6 +78,8 @@ export interface ShardsOptions {
   poolSize?: number;
   /** A statement that takes longer is logged. */
   slowQueryMs?: number;
+  /** Statements are timed, unless nobody is to see it. */
+  isTimed?: boolean;
 }
 
 export function openShards(options: ShardsOptions): Shards {
@@ -103,7 +105,8 @@ export function openShards(options: ShardsOptions): Shards {
       watchPool(number, pool);
       const { log, patienceMs, defaultLimits, slowQueryMs: slowMs = Infinity } = options;
       const slowStatements = slowQueryLog({ slowMs, shard: number, pool, log });
-      const poster = new Poster({ shard: number, url, log, patienceMs, defaultLimits, slowStatements });
+      const isTimed = options.isTimed ?? true;
+      const poster = new Poster({ shard: number, url, log, patienceMs, defaultLimits, slowStatements, isTimed });
       const connect = () =>
         pool.connect().catch((cause: unknown) => {
           if (!isUnreachable(cause)) throw cause;
@@ -112,8 +115,10 @@ export function openShards(options: ShardsOptions): Shards {
         });
       const db = new Kysely<Database>({
         dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }),
-        log: ({ query: { sql: text }, queryDurationMillis }) =>
-          noteStatement(nameOfSql(text), queryDurationMillis, text, slowStatements),
+        ...(isTimed && {
+          log: ({ query: { sql: text }, queryDurationMillis }) =>
+            noteStatement(nameOfSql(text), queryDurationMillis, text, slowStatements),
+        }),
       });
       const at = options.replicas?.[number];
       const replica = at && new Replica({ ...at, shard: number, primary: db, log });

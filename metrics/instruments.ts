@@ -102,6 +102,12 @@ export const bankCalls = new Histogram({
   buckets: SECONDS,
 });
 
+export const spans = new Counter({
+  name: 'holdfast_spans_total',
+  help: 'Spans of traces by what became of them: sent, failed (no answer of the collector), dropped (too many waited).',
+  labelNames: ['outcome'],
+});
+
 export const webhooks = new Counter({
   name: 'holdfast_bank_webhook_events_total',
   help: "The bank's events by what became of them: stored, known (delivered before), refused (a delivery's signature).",

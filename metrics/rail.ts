@@ -1,14 +1,17 @@
 import { BankError, type Rail } from '../bank/rail';
+import { inSpan } from '../tracing';
 import { bankCalls } from './instruments';
 
-/** The same rail, each call timed. */
+const OUTCOMES = ['ok', 'later', 'uncertain', 'never'];
+
+/** The same rail, each call timed and traced. */
 export function timedRail(rail: Rail): Rail {
-  const timed =
-    <Args extends unknown[], Answer>(call: string, ask: (...args: Args) => Promise<Answer>) =>
-    async (...args: Args): Promise<Answer> => {
+  const timed = <Args extends unknown[], Answer>(call: string, ask: (...args: Args) => Promise<Answer>) => {
+    for (const outcome of OUTCOMES) bankCalls.zero({ call, outcome });
+    return async (...args: Args): Promise<Answer> => {
       const end = bankCalls.startTimer({ call });
       try {
-        const answer = await ask(...args);
+        const answer = await inSpan(`bank ${call}`, { isCall: true }, () => ask(...args));
         end({ outcome: 'ok' });
         return answer;
       } catch (error) {
@@ -16,6 +19,7 @@ export function timedRail(rail: Rail): Rail {
         throw error;
       }
     };
+  };
   return {
     ...rail,
     collect: timed('collect', rail.collect),

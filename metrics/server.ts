@@ -7,8 +7,8 @@ import type { Logger } from '../ledger/log';
 export interface MetricsOptions {
   host: string;
   port: number;
-  /** Where Temporal's SDK has its own figures. */
-  sdkAddress: string;
+  /** Where Temporal's SDK has its own figures. Absent: nothing is counted, and there are no figures to show. */
+  sdkAddress?: string;
   /** Reads what isn't counted here; what it read is good for some seconds. */
   refresh?: () => Promise<void>;
   /** What else is asked for here. */
@@ -20,7 +20,8 @@ const FRESH_FOR_MS = 5_000;
 
 /** The port for whoever watches this process: `/metrics`, and `/healthz` where that is given. */
 export async function serveMetrics(options: MetricsOptions): Promise<http.Server> {
-  collectDefaultMetrics();
+  const { sdkAddress } = options;
+  if (sdkAddress !== undefined) collectDefaultMetrics();
   let refreshing: Promise<void> | undefined;
   let refreshedAt = -Infinity;
 
@@ -35,7 +36,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<http.Server
 
   async function metrics(): Promise<string> {
     await fresh();
-    const sdk = await fetch(`http://${options.sdkAddress}/metrics`, { signal: AbortSignal.timeout(1_000) })
+    const sdk = await fetch(`http://${sdkAddress}/metrics`, { signal: AbortSignal.timeout(1_000) })
       .then((answer) => answer.text())
       .catch(() => '');
     return `${await register.metrics()}\n${sdk}`;
@@ -46,7 +47,7 @@ export async function serveMetrics(options: MetricsOptions): Promise<http.Server
       const { healthy, body } = options.health();
       res.writeHead(healthy ? 200 : 503, { 'content-type': 'application/json' });
       res.end(JSON.stringify(body));
-    } else if (req.url === '/metrics') {
+    } else if (req.url === '/metrics' && sdkAddress !== undefined) {
       metrics().then(
         (text) => {
           res.writeHead(200, { 'content-type': register.contentType });

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { inSpan, traceHeaders } from '../tracing';
 import type { Channel, Message } from './channels';
 import { createOutgoing, NotAllowed, type OutgoingRules, type Resolve } from './outgoing';
 
@@ -17,21 +18,24 @@ export function webhookChannel({ url, secret, rules }: WebhookSettings, resolve?
     name: 'webhook',
     reaches: ['ops', 'user'],
     atOnce: 32,
-    async send(message) {
-      const body = JSON.stringify(payloadOf(message));
-      const headers = {
-        'content-type': 'application/json',
-        'content-length': String(Buffer.byteLength(body)),
-        'idempotency-key': message.id,
-        'holdfast-signature': sign(secret, new Date(), body),
-      };
-      const status = await outgoing.post(url, { headers, body, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
-        throw new Error(reasonOf(error));
-      });
-      if (status < 200 || status > 299) throw new Error(`the webhook's server answered ${status}`);
-    },
+    send: (message) => inSpan('webhook', { isCall: true }, () => post(message)),
     close: () => outgoing.close(),
   };
+
+  async function post(message: Message): Promise<void> {
+    const body = JSON.stringify(payloadOf(message));
+    const headers = {
+      ...traceHeaders(),
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      'idempotency-key': message.id,
+      'holdfast-signature': sign(secret, new Date(), body),
+    };
+    const status = await outgoing.post(url, { headers, body, timeoutMs: TIMEOUT_MS }).catch((error: unknown) => {
+      throw new Error(reasonOf(error));
+    });
+    if (status < 200 || status > 299) throw new Error(`the webhook's server answered ${status}`);
+  }
 }
 
 function payloadOf({ id, kind, to, about, subject, text, happenedAt }: Message) {

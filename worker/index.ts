@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DataConverter } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
-import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { Worker, type ActivityInterceptorsFactory, type WorkerOptions } from '@temporalio/worker';
 import type { Activities } from '../activities';
-import { BANK_TASK_QUEUE } from '../contracts/payments';
+import { BANK_TASK_QUEUE, transactionOfWorkflow } from '../contracts/payments';
+import { during } from '../tracing';
+import type { TemporalTracing } from '../tracing/temporal';
 
 /** Above the longest activity: what runs when a worker stops is let finish. */
 const GRACE = '20s';
@@ -15,23 +17,21 @@ export interface WorkerParts {
   taskQueue: string;
   activities: Activities;
   dataConverter?: DataConverter;
+  /** Where traces are kept. */
+  tracing?: TemporalTracing;
 }
 
 /** One worker on one task queue, with the workflows bundled at build time where there is such a bundle. */
-export function createWorker({
-  connection,
-  namespace,
-  taskQueue,
-  activities,
-  dataConverter,
-}: WorkerParts): Promise<Worker> {
+export function createWorker(parts: WorkerParts): Promise<Worker> {
+  const { connection, namespace, taskQueue, activities, dataConverter } = parts;
   return Worker.create({
     connection,
     namespace,
     taskQueue,
     activities,
     dataConverter,
-    ...workflowCode(dataConverter !== undefined),
+    ...workflowCode(parts),
+    ...seenFrom(parts),
     shutdownGraceTime: GRACE,
     maxConcurrentWorkflowTaskExecutions: 40,
     maxConcurrentLocalActivityExecutions: 40,
@@ -52,17 +52,48 @@ export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { calls
     taskQueue: BANK_TASK_QUEUE,
     activities: parts.activities,
     dataConverter: parts.dataConverter,
+    ...seenFrom(parts),
     shutdownGraceTime: GRACE,
     maxConcurrentActivityTaskExecutions: 100,
     maxTaskQueueActivitiesPerSecond: parts.callsPerSecond,
   });
 }
 
-/** The same workflows twice: how a failure is put into words is part of a bundle. */
-export const bundlePath = (isSealed: boolean) =>
-  path.join(__dirname, '..', isSealed ? 'workflow-bundle-sealed.js' : 'workflow-bundle.js');
+/**
+ * The same workflows, with and without what hands their traces on; and twice each, since how a failure is put into words
+ * is part of a bundle.
+ */
+export const bundlePath = (isSealed: boolean, isTraced: boolean) =>
+  path.join(__dirname, '..', `workflow-bundle${isSealed ? '-sealed' : ''}${isTraced ? '-traced' : ''}.js`);
 
-function workflowCode(isSealed: boolean): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = bundlePath(isSealed);
+type SeenParts = Pick<WorkerParts, 'dataConverter' | 'tracing'>;
+
+function workflowCode({ dataConverter, tracing }: SeenParts): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = bundlePath(dataConverter !== undefined, tracing !== undefined);
   return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
+}
+
+/** What an activity logs names the workflow it is for. */
+const named: ActivityInterceptorsFactory = ({ info: { workflowExecution } }) => ({
+  inbound: {
+    execute(input, next) {
+      const workflowId = workflowExecution?.workflowId;
+      const transactionId = workflowId && transactionOfWorkflow(workflowId);
+      return during({ workflowId, transactionId }, () => next(input));
+    },
+  },
+});
+
+function seenFrom({ tracing, dataConverter }: SeenParts): Pick<WorkerOptions, 'interceptors' | 'sinks'> {
+  if (!tracing) return { interceptors: { activity: [named] } };
+  return {
+    interceptors: {
+      activity: [named, ...tracing.activity],
+      // Where there is a bundle, it is in there.
+      workflowModules: existsSync(bundlePath(dataConverter !== undefined, true))
+        ? []
+        : [require.resolve('../workflows/tracing')],
+    },
+    sinks: tracing.sinks,
+  };
 }

@@ -4,6 +4,7 @@ import { NativeConnection, Runtime, type NativeConnectionOptions } from '@tempor
 import type { NamedKey } from '../ledger/aes';
 import type { Logger } from '../ledger/log';
 import { payloadCodec, sealedPayloads } from './payload-codec';
+import type { TemporalTracing } from '../tracing/temporal';
 
 export interface Temporal {
   connection: NativeConnection;
@@ -11,6 +12,8 @@ export interface Temporal {
   namespace: string;
   /** Where payloads are encrypted. */
   dataConverter?: DataConverter;
+  /** Where traces are kept: for workers of the same process. */
+  tracing?: TemporalTracing;
 }
 
 /**
@@ -24,13 +27,15 @@ export async function connectTemporal(options: {
   /** Where the SDK answers with its own figures. */
   metricsAddress?: string;
   payloadKeys?: readonly NamedKey[];
+  tracing?: TemporalTracing;
 }): Promise<Temporal> {
+  const { namespace, payloadKeys, tracing } = options;
   installRuntime(options.log, options.metricsAddress);
   const connection = await NativeConnection.connect(options.connectionOptions);
-  const { namespace, payloadKeys } = options;
   const dataConverter = sealedPayloads(payloadKeys && payloadCodec(payloadKeys));
-  const client = new Client({ connection, namespace, dataConverter });
-  return { connection, client, namespace, ...(dataConverter && { dataConverter }) };
+  const interceptors = tracing && { workflow: tracing.client };
+  const client = new Client({ connection, namespace, dataConverter, ...(interceptors && { interceptors }) });
+  return { connection, client, namespace, ...(dataConverter && { dataConverter }), ...(tracing && { tracing }) };
 }
 
 function installRuntime(log: Logger, metricsAddress: string | undefined): void {

@@ -1,4 +1,5 @@
 import type { ItemConflict, ItemOutcome, TransferItem } from '../../contracts/transfers';
+import { here } from '../../tracing';
 
 /** What a request learns of its transfer: the books' answer, whatever its status, or that the key means another command. */
 export type LaneAnswer = ItemOutcome | ItemConflict;
@@ -23,6 +24,8 @@ export class Ticket {
   readonly answer: Promise<LaneAnswer>;
   readonly bytes: number;
   readonly since = Date.now();
+  /** The request it is for. */
+  readonly place = here();
   /** The workflow it went with; until then it only waits here, and nothing was sent. */
   workflowId: string | undefined;
   settled = false;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { groupWorkflowId, type GroupPart } from '../../contracts/transfers';
 import type { PlaceInGroup } from '../../ledger/group-posts';
+import { here, under, type Place } from '../../tracing';
 import type { AnsweredStart, Start, TemporalDoor } from './temporal-door';
 
 /** Temporal refuses payloads past 2 MB; this leaves room for what wraps them. */
@@ -19,6 +20,8 @@ interface Group {
   workflowId: string;
   parts: GroupPart[];
   bytes: number;
+  /** What each part is done for. */
+  places: Place[];
   start: Promise<Start>;
   leave(): void;
   behind?: Promise<AnsweredStart>;
@@ -39,6 +42,7 @@ export class Departures {
     if (this.next && this.next.bytes + bytes > MAX_GROUP_BYTES) this.leave();
     const group = (this.next ??= this.newGroup());
     group.bytes += bytes;
+    group.places.push(here());
     const place = group.parts.push(part) - 1;
     // Whatever else is ready in this moment comes along.
     if (place === 0 && this.underWay === 0) queueMicrotask(() => this.next === group && this.leave());
@@ -57,7 +61,8 @@ export class Departures {
       workflowId: groupWorkflowId(randomUUID()),
       parts: [],
       bytes: 0,
-      start: left.then(() => this.temporal.start(group.workflowId, group.parts)),
+      places: [],
+      start: left.then(() => under(group.places, () => this.temporal.start(group.workflowId, group.parts))),
       leave,
     };
     return group;

@@ -3,6 +3,7 @@ import type { Command, Outcome } from '../../ledger/commands';
 import type { PlaceInGroup } from '../../ledger/group-posts';
 import { factsOf, resultOf } from '../../ledger/items';
 import { laneGroups, laneQueue } from '../../metrics/instruments';
+import { detached, inSpan } from '../../tracing';
 import type { Shard } from '../../ledger/shards';
 import { LaneRefusal, Ticket, type LaneAnswer } from './answers';
 import { MAX_GROUP_BYTES, type Departure, type Departures } from './departures';
@@ -120,7 +121,8 @@ export class Lane {
       this.leaders.size === 0 &&
       this.groups.size < this.options.settings.groupsInFlight
     ) {
-      void this.run(this.takeGroup());
+      const group = this.takeGroup();
+      void detached(() => this.runTraced(group));
     }
   }
 
@@ -136,6 +138,11 @@ export class Lane {
     return this.queue.splice(0, count);
   }
 
+  private runTraced(group: Group): Promise<void> {
+    const of = group.map((ticket) => ticket.place);
+    return inSpan('lane group', { of, attributes: { transfers: group.length } }, () => this.run(group));
+  }
+
   /** One group from its start until its outcomes are known here, or nobody here waits for them any more. */
   private async run(group: Group): Promise<void> {
     const leftAt = performance.now();
@@ -145,7 +152,10 @@ export class Lane {
     const part = { shard: this.between.source.number, items: group.map((ticket) => ticket.item) };
     const departure = this.departures.board(part, bytesOf(group));
     const { workflowId } = departure;
-    for (const ticket of group) ticket.workflowId = workflowId;
+    for (const ticket of group) {
+      ticket.workflowId = workflowId;
+      if (ticket.place.about) ticket.place.about.workflowId = workflowId;
+    }
     const start = await this.started(departure, group);
     if (start.kind === 'refused') {
       this.options.log.error({ err: start.error, workflowId }, 'Temporal refused to start a group');

@@ -87,7 +87,8 @@ async function build() {
   const lock = readFileSync(inRoot('package-lock.json'), 'utf8');
   const folders = ['workflows', 'contracts', 'worker'].map((name) => inRoot(name)).filter(existsSync);
   const bundled = hash([hashOfFiles(folders.flatMap(sourceFiles)), lock]);
-  if (isStamped('bundle', bundled) && existsSync(inRoot('dist/workflow-bundle-sealed.js'))) return;
+  const bundles = ['', '-sealed', '-traced', '-sealed-traced'].map((kind) => `dist/workflow-bundle${kind}.js`);
+  if (isStamped('bundle', bundled) && bundles.every((file) => existsSync(inRoot(file)))) return;
   console.log('Bundling the workflows, so that every worker starts fast (needed when they changed)');
   await must('Bundling the workflows', await withProgress('bundling', () => runNode([bundler], { cwd: root })));
   writeStamp('bundle', bundled);

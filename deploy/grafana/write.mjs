@@ -122,6 +122,7 @@ const dashboards = {
             '{{schedule}}',
           ),
         ),
+        graph('Spans of traces', 'ops', line(rate('holdfast_spans_total', 'outcome'), '{{outcome}}')),
       ],
     },
   },

@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { TRACE_HEADER } from '../../contracts/tracing';
 import { logChannel } from '../../notifications/log-channel';
 import { TestHoldfast } from '../support/holdfast';
 import { eventually } from '../support/eventually';
@@ -36,6 +37,10 @@ test('each history shows the way that it is named for', () => {
   expect(types('transfer-attention-then-retry')).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED');
   expect(types('transfer-cancelled-while-retrying')).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED');
   for (const name of Object.keys(recorded)) expect(types(name)).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+});
+
+test('without tracing a history says nothing of it', () => {
+  expect(Object.values(recorded).filter((json) => json.includes(TRACE_HEADER))).toEqual([]);
 });
 
 test('Temporal holds no name, e-mail or message of anybody, in histories, memos or search attributes', async () => {

@@ -75,6 +75,38 @@ async function rises(expected: [metric: string, labels: Labels, by: number][], w
   );
 }
 
+test('each refused transfer of a bulk request is counted by its code', async () => {
+  const [alice, bob] = await holdfast.pair('metrics_bulk');
+  const fields = { from: walletOf(alice), to: walletOf(bob) };
+  const items = ['1.00', '5000.00', '6000.00'].map((amount, n) => ({ ...fields, amount, idempotencyKey: `bulk-${n}` }));
+  const reused = { ...fields, amount: '2.00', idempotencyKey: 'bulk-0' };
+  const route = '/v1/transfers/bulk';
+  await rises(
+    [
+      ['holdfast_http_problems_total', { route, code: 'transaction_rejected' }, 2],
+      ['holdfast_http_problems_total', { route, code: 'idempotency_key_reused' }, 1],
+      ['holdfast_http_request_seconds_count', { route, status: 207 }, 1],
+    ],
+    () => holdfast.bulk(alice, [...items, reused]),
+  );
+});
+
+test('what may be counted is there at 0 before it is, so that its first event is a rise', async () => {
+  const series = (await (await fetch(url)).text()).split('\n');
+  for (const line of [
+    'holdfast_http_problems_total{route="/v1/transfers",code="overloaded"} 0',
+    'holdfast_http_problems_total{route="/v1/transfers/bulk",code="not_started"} 0',
+    'holdfast_http_slow_requests_total{method="POST",route="/v1/transfers"} 0',
+    'holdfast_http_request_seconds_count{method="POST",route="/v1/transfers",status="503"} 0',
+    'holdfast_bank_webhook_events_total{outcome="refused"} 0',
+    'holdfast_bank_call_seconds_count{call="pay_out",outcome="uncertain"} 0',
+    'holdfast_post_failures_total{shard="1",kind="lost"} 0',
+    'holdfast_sql_slow_total{statement="commit"} 0',
+  ]) {
+    expect(series).toContain(line);
+  }
+});
+
 test('requests and transactions are counted by route, kind and outcome', async () => {
   const alice = await holdfast.personOn(0, 'metrics_a');
   const bob = await holdfast.personOn(0, 'metrics_b');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { msToTs } from '@temporalio/common/lib/time';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { Worker } from '@temporalio/worker';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { createActivities } from '../../activities';
 import { createHttpRail } from '../../bank/http-rail';
 import type { Rail } from '../../bank/rail';
@@ -28,6 +28,7 @@ import {
   snapshotsSchedule,
   sweepSchedule,
 } from '../../worker/schedules';
+import type { Tracing } from '../../tracing/opentelemetry';
 import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneShards, type TestDatabase } from './database';
@@ -52,6 +53,8 @@ export interface HoldfastOptions {
   workers?: boolean;
   /** How people are told what happened. */
   channels?: Channel[] | ((sealer: Sealer) => Channel[]);
+  tracing?: Tracing;
+  log?: Logger;
 }
 
 export interface Fields {
@@ -105,7 +108,7 @@ export class TestHoldfast {
 
   static async start(options: HoldfastOptions = {}): Promise<TestHoldfast> {
     const address = process.env['HOLDFAST_TEST_TEMPORAL_ADDRESS']!;
-    const log = pino({ level: process.env['HOLDFAST_TEST_LOG'] ?? 'silent' });
+    const log = options.log ?? pino({ level: process.env['HOLDFAST_TEST_LOG'] ?? 'silent' });
     const databases = await cloneShards(options.shards ?? 1);
     const urls = await Promise.all(
       databases.map(async (each, shard) => (await options.databaseUrl?.(each, shard)) ?? each.appUrl),
@@ -114,7 +117,8 @@ export class TestHoldfast {
     const namespace = `test-${randomUUID()}`;
     const { payloadKeys } = options;
     const connectionOptions = { address: options.temporalAddress ?? address };
-    const temporal = await connectTemporal({ connectionOptions, namespace, log, payloadKeys });
+    const tracing = options.tracing?.temporal;
+    const temporal = await connectTemporal({ connectionOptions, namespace, log, payloadKeys, tracing });
     const outside = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
     await makeNamespace(outside, namespace);
 

@@ -45,8 +45,13 @@ export const creditEvent = (id: string, credit: IncomingCredit): BankEvent => ({
 const AT = '2026-01-31T09:30:00.000Z';
 
 /** As the bank delivers its events. */
-export function deliver(api: TestApi, events: BankEvent[], secret = WEBHOOK_SECRET): Promise<Answer> {
+export function deliver(
+  api: TestApi,
+  events: BankEvent[],
+  secret = WEBHOOK_SECRET,
+  more: Record<string, string> = {},
+): Promise<Answer> {
   const raw = toJson({ events });
-  const headers = { 'content-type': 'application/json', [SIGNATURE_HEADER]: sign(secret, raw) };
+  const headers = { 'content-type': 'application/json', [SIGNATURE_HEADER]: sign(secret, raw), ...more };
   return api.ask('POST', '/v1/bank/webhooks', { raw, headers });
 }

@@ -36,8 +36,9 @@ export function quietRuntime(): void {
   });
 }
 
-export function bundleOf(workflowsPath: string): Promise<WorkflowBundle> {
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR', () => undefined) });
+export function bundleOf(workflowsPath: string, workflowInterceptorModules: string[] = []): Promise<WorkflowBundle> {
+  const logger = new DefaultLogger('ERROR', () => undefined);
+  return bundleWorkflowCode({ workflowsPath, workflowInterceptorModules, logger });
 }
 
 /** Throws when the code would not do again what the history says was done. */

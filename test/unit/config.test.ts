@@ -376,6 +376,21 @@ test('beside a Postgres of your own the bank simulator needs a database in it', 
   expect(variables(env, checkedSettings)).toEqual(['HOLDFAST_BANK_DATABASE_URL']);
 });
 
+test('traces go nowhere until it is said where, and then all of them unless it is said how many', () => {
+  expect(loadConfig(good)).not.toHaveProperty('tracing');
+  const env = { ...good, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  expect(loadConfig(env).tracing).toEqual({ url: 'http://collector:4318', ratio: 1, headers: {} });
+  const more = { OTEL_TRACES_SAMPLER_ARG: '0.1', OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%3Db, x = y' };
+  expect(loadConfig({ ...env, ...more }).tracing).toMatchObject({ ratio: 0.1, headers: { 'api-key': 'a=b', x: 'y' } });
+  const wrong = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+    OTEL_TRACES_SAMPLER_ARG: '10%',
+    OTEL_EXPORTER_OTLP_HEADERS: 'a secret key',
+  };
+  expect(variables({ ...good, ...wrong }).sort()).toEqual(Object.keys(wrong).sort());
+  expect(problems({ ...good, ...wrong }).join()).not.toContain('secret key');
+});
+
 test('.env.example lists every setting, and no other', () => {
   const text = readFileSync(path.join(__dirname, '../../.env.example'), 'utf8');
   const listed = [...text.matchAll(/^# ([A-Z][A-Z_]+)=/gm)].map((match) => match[1]);

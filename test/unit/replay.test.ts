@@ -7,10 +7,12 @@ import { bundleOf, committedHistories, quietRuntime, replay } from '../support/r
 
 const histories = committedHistories();
 let current: WorkflowBundle;
+let traced: WorkflowBundle;
 let changed: WorkflowBundle;
 beforeAll(async () => {
   quietRuntime();
   current = await bundleOf(require.resolve('../../workflows'));
+  traced = await bundleOf(require.resolve('../../workflows'), [require.resolve('../../workflows/tracing')]);
   changed = await bundleOf(require.resolve('../support/changed-workflows'));
 });
 
@@ -24,6 +26,10 @@ test('there is a history of each workflow, and each would notice a careless chan
 describe.each(histories)('a workflow that went as in $name.json', ({ json }) => {
   test('can go on under the workflows of today', async () => {
     await expect(replay(current, json)).resolves.toBeUndefined();
+  });
+
+  test('can go on where traces are kept', async () => {
+    await expect(replay(traced, json)).resolves.toBeUndefined();
   });
 
   test('would be stopped by workflows that do something else', async () => {
