@@ -5,6 +5,7 @@ import { compareBooks } from './books-size';
 import { runRounds } from './rounds';
 import { readOptions, USAGE, type BenchOptions } from './options';
 import { printReport } from './report';
+import { compareSeen } from './seen';
 import { Stack } from './stack';
 import { printTemporalCosts } from './temporal-cost';
 
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
 }
 
 async function measure(stack: Stack, options: BenchOptions): Promise<unknown> {
+  if (options.seen) return compareSeen(stack, options, say);
   if (options.books !== undefined) return compareBooks(stack, options, say);
   const results = await runRounds(stack, options, say);
   printReport(results.series, say);

@@ -11,6 +11,8 @@ export interface BenchOptions {
   profile: boolean;
   /** Instead of the rest: compare books of this many entries with nearly empty ones. */
   books: number | undefined;
+  /** Instead of the rest: what metrics, logs and traces cost. */
+  seen: boolean;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -20,6 +22,7 @@ export const USAGE = `npm run bench -- [options]
   --only <names>   comma-separated names of measurements, or how they begin: lane, pgbench/64, poster
   --json <file>    also write every figure of every round there
   --profile        run the API and the worker with a CPU profiler and print where their time went while they were loaded
+  --seen           instead: what it costs that metrics, logs and traces show what happens (3 seconds each)
   --books <n>      instead: compare books of n entries with nearly empty ones (1000000 is what docs/performance.md quotes)
 `;
 
@@ -28,19 +31,21 @@ export function readOptions(args: string[]): BenchOptions {
     args,
     options: {
       rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '5' },
+      seconds: { type: 'string' },
       only: { type: 'string', default: '' },
       json: { type: 'string' },
       profile: { type: 'boolean', default: false },
       books: { type: 'string' },
+      seen: { type: 'boolean', default: false },
     },
   });
   return {
     rounds: wholeNumber('--rounds', values.rounds, 100),
-    seconds: wholeNumber('--seconds', values.seconds, 600),
+    seconds: wholeNumber('--seconds', values.seconds ?? (values.seen ? '3' : '5'), 600),
     only: values.only.split(',').filter((name) => name !== ''),
     json: values.json,
     profile: values.profile,
+    seen: values.seen,
     books: values.books === undefined ? undefined : wholeNumber('--books', values.books, 100_000_000),
   };
 }

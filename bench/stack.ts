@@ -25,6 +25,14 @@ import { APP_ROLE } from '../cli/embedded/postgres';
 const BANK_DATABASE = 'bank';
 const STOPPING = [{ signal: 'SIGTERM', waitMs: 15_000 }] as const;
 
+export interface ProcessOptions {
+  namespace?: string;
+  /** Settings that are its own. */
+  env?: Record<string, string>;
+  /** For Node itself, such as its profiler's. */
+  nodeOptions?: string[];
+}
+
 export interface OurProcess {
   port: number;
   pid: number;
@@ -107,9 +115,10 @@ export class Stack {
   }
 
   /** The configuration of a process that serves these books, a URL a shard, on this port. */
-  configFor(urls: string[], { port = 1, namespace = 'default' } = {}): { env: Env; config: Config } {
+  configFor(urls: string[], options: ProcessOptions & { port?: number } = {}): { env: Env; config: Config } {
+    const { port = 1, namespace = 'default', env: more } = options;
     const own = Object.entries(process.env).filter(
-      ([name]) => !/^(HOLDFAST_(?!LANE_)|TEMPORAL_|PORT$|HOST$)/.test(name),
+      ([name]) => !/^(HOLDFAST_(?!LANE_)|TEMPORAL_|OTEL_|PORT$|HOST$)/.test(name),
     );
     const given = {
       ...Object.fromEntries(own),
@@ -121,6 +130,7 @@ export class Stack {
       HOLDFAST_TOKEN_TTL_SECONDS: '86400',
       // A few clients stand for very many.
       HOLDFAST_RATE_LIMITS: 'none',
+      ...more,
     };
     const settings = loadLocalSettings({});
     const { postgres, temporal, bankPort: bank } = this;
@@ -133,14 +143,11 @@ export class Stack {
     return { env, config: loadConfig(env) };
   }
 
-  /** `nodeOptions` go to Node itself, such as those of its profiler. */
-  async run(
-    name: 'api' | 'worker',
-    urls: string[],
-    { nodeOptions = [], namespace }: { nodeOptions?: string[]; namespace?: string } = {},
-  ): Promise<OurProcess> {
+  async run(name: 'api' | 'worker', urls: string[], options: ProcessOptions = {}): Promise<OurProcess> {
     const port = await freePort();
-    return this.start(name, port, this.configFor(urls, { port, ...(namespace && { namespace }) }), nodeOptions);
+    const env = { HOLDFAST_METRICS_PORT: String(await freePort()), ...options.env };
+    const settings = this.configFor(urls, { ...options, port, env });
+    return this.start(name, port, settings, options.nodeOptions ?? []);
   }
 
   /** The bank simulator, which tells this API by webhook what it does. Another is started once the one before has stopped. */
