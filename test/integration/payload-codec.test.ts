@@ -1,8 +1,12 @@
 import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
 import { retrySignal, transferStatusQuery, transferWorkflowId } from '../../contracts/transfers';
+import { startTracing, stopTracing } from '../../tracing';
 import { payloadCodec } from '../../worker/payload-codec';
 import type { TestUser } from '../support/api';
+import { Collector, newTraceId, traceparent } from '../support/collector';
+import { eventually } from '../support/eventually';
 import { TestHoldfast, UI_URL, walletOf } from '../support/holdfast';
+import { silent } from '../support/people';
 import { decoded } from '../support/record-histories';
 import { waitingTransfer } from '../support/stuck';
 import { Trouble } from '../support/trouble';
@@ -10,15 +14,22 @@ import { Trouble } from '../support/trouble';
 const KEY = { id: 'now', key: Buffer.alloc(32, 1) };
 const EARLIER = { id: 'earlier', key: Buffer.alloc(32, 2) };
 
+let collector: Collector;
 let holdfast: TestHoldfast;
 let trouble: Trouble;
 let ops: TestUser;
 beforeAll(async () => {
-  holdfast = await TestHoldfast.start({ payloadKeys: [KEY, EARLIER] });
+  collector = await Collector.start();
+  const tracing = startTracing({ url: collector.url, ratio: 1, headers: {}, service: 'holdfast-test' }, silent);
+  holdfast = await TestHoldfast.start({ payloadKeys: [KEY, EARLIER], tracing });
   trouble = await Trouble.in(holdfast.database);
   ops = await holdfast.api.newUser('ops_codec', { roles: ['ops'] });
 });
-afterAll(() => holdfast.close());
+afterAll(async () => {
+  await holdfast?.close();
+  await stopTracing();
+  await collector?.close();
+});
 
 type Payload = { metadata?: Record<string, Uint8Array>; data?: Uint8Array };
 interface Found {
@@ -26,7 +37,9 @@ interface Found {
   failures: { message?: string; stackTrace?: string; timeoutFailureInfo?: object | null }[];
 }
 
-const OF_THE_SDK = [
+/** What the SDK notes of a local activity, for itself, and the ids of a trace. */
+const IN_THE_CLEAR = [
+  'traceparent',
   'seq',
   'attempt',
   'activity_id',
@@ -85,9 +98,8 @@ test('no history holds a payload or an error in the clear, and people act on wor
   );
   expect(clear.length).toBeLessThan(payloads.length / 2);
   for (const { data } of clear) {
-    // What the SDK notes of a local activity, for itself: nothing that it was given, or that it answered.
     const known = Object.keys(JSON.parse(Buffer.from(data!).toString()) as object);
-    expect(OF_THE_SDK).toEqual(expect.arrayContaining(known));
+    expect(IN_THE_CLEAR).toEqual(expect.arrayContaining(known));
   }
   expect(failures.length).toBeGreaterThan(0);
   for (const { message, stackTrace, timeoutFailureInfo } of failures) {
@@ -119,6 +131,20 @@ test('a transfer is answered as ever', async () => {
   const [alice, bob] = await holdfast.pair('plain');
   const fields = { from: walletOf(alice), to: walletOf(bob), amount: '1.00', message: 'hello' };
   expect(await holdfast.transfer(alice, 'plain', fields)).toMatchObject({ status: 201, body: { message: 'hello' } });
+});
+
+test('a trace goes through workflows whose payloads are encrypted', async () => {
+  const [alice, bob] = await holdfast.pair('traced');
+  const fields = { from: walletOf(alice), to: walletOf(bob), amount: '1.00' };
+  const traceId = newTraceId();
+  expect((await holdfast.transfer(alice, 'traced', fields, traceparent(traceId))).status).toBe(201);
+  await eventually(
+    async () => {
+      const group = 'POST /v1/transfers > lane group > StartWorkflow:transferGroup > RunWorkflow:transferGroup';
+      expect(collector.paths(traceId)).toContain(`${group} > RunActivity:postTransfers`);
+    },
+    { withinMs: 30_000 },
+  );
 });
 
 describe('the codec endpoint', () => {

@@ -1,34 +1,39 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { createLog } from '../../api/log';
 import { createHttpRail } from '../../bank/http-rail';
 import { SWEEP_SCHEDULE_ID, TASK_QUEUE, workflowTypes } from '../../contracts/transfers';
+import { NOTIFY_WORKFLOW_TYPE } from '../../contracts/notifications';
 import { ownerWorkflowId } from '../../contracts/payments';
 import { timedRail } from '../../metrics/rail';
+import { webhookChannel } from '../../notifications/webhook-channel';
 import { startTracing, stopTracing, traceHeaders } from '../../tracing';
 import { BANK_KEY, BANK_SECRET, TestBank } from '../support/bank';
-import { Collector, traceparent, type ReceivedSpan } from '../support/collector';
+import { Collector, newTraceId, traceparent, type ReceivedSpan } from '../support/collector';
 import { eventually } from '../support/eventually';
 import { writeHistory } from '../support/history-json';
 import { TestHoldfast, walletOf } from '../support/holdfast';
 import { Payments } from '../support/payment-runs';
 import { deliver, factEvent, pay } from '../support/payments';
 import { silent } from '../support/people';
+import { HookReceiver } from '../support/receivers';
 import { bundleOf, replay } from '../support/replay';
 
 let collector: Collector;
 let bank: TestBank;
 let holdfast: TestHoldfast;
 let payments: Payments;
+let hooks: HookReceiver;
 /** The headers of each call to the bank. */
 const calls: http.IncomingHttpHeaders[] = [];
 const logged: Record<string, unknown>[] = [];
 const closing: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  [collector, bank] = await Promise.all([Collector.start(), TestBank.start({ settleAfterMs: 0 })]);
+  const bankStarts = TestBank.start({ settleAfterMs: 0 });
+  [collector, hooks, bank] = await Promise.all([Collector.start(), HookReceiver.start(), bankStarts]);
   const tracing = startTracing({ url: collector.url, ratio: 1, headers: {}, service: 'holdfast-test' }, silent);
   const url = await listenedTo(bank.url);
   const settings = { url, apiKey: BANK_KEY, webhookSecrets: [BANK_SECRET], headers: traceHeaders };
@@ -44,14 +49,16 @@ beforeAll(async () => {
     log.info('the bank is asked');
     return rail.collect(order);
   };
-  holdfast = await TestHoldfast.start({ rail: { ...rail, collect }, tracing, log });
+  const rules = { httpsOnly: false, allowPrivate: true };
+  const channels = [webhookChannel({ url: hooks.url, secret: 'a secret for webhooks', rules })];
+  holdfast = await TestHoldfast.start({ rail: { ...rail, collect }, tracing, log, channels });
   payments = new Payments(holdfast);
 });
 afterAll(async () => {
   await holdfast?.close();
   await stopTracing();
   for (const close of closing) await close();
-  await Promise.all([bank?.close(), collector?.close()]);
+  await Promise.all([bank?.close(), collector?.close(), hooks?.goAway()]);
 });
 
 /** The way to the bank, on which the headers of all calls are read. */
@@ -69,7 +76,6 @@ async function listenedTo(url: string): Promise<string> {
   return `http://127.0.0.1:${(way.address() as AddressInfo).port}`;
 }
 
-const newTrace = () => randomBytes(16).toString('hex');
 const patiently = { withinMs: 30_000 };
 
 /** The only such span of a trace, once it has come. */
@@ -88,7 +94,7 @@ async function historyOf(workflowId: string): Promise<string> {
 test('a deposit is one trace, from the caller’s through its workflow and activities to SQL and the bank', async () => {
   const user = await holdfast.personOn(0, 'traced_payer');
   const fields = { wallet: walletOf(user), amount: '5.00', bankAccount: await payments.bankAccount(user) };
-  const traceId = newTrace();
+  const traceId = newTraceId();
   const headers = { ...traceparent(traceId), 'x-request-id': 'a-traced-request' };
   const { status, body } = await pay(holdfast.api, user, 'deposits', 'one', fields, { query: '?wait=20', headers });
   expect(status).toBe(201);
@@ -143,7 +149,7 @@ test('log lines name request, transaction, workflow and trace, and the trace nam
 test('a group of the lane is in the trace of one of its requests, and linked to the others', async () => {
   const [alice, bob] = await holdfast.pair('traced');
   const fields = { from: walletOf(alice), to: walletOf(bob), amount: '1.00' };
-  const traces = Array.from({ length: 8 }, newTrace);
+  const traces = Array.from({ length: 8 }, newTraceId);
   const answers = await Promise.all(
     traces.map((traceId, n) => holdfast.transfer(alice, `lane-${n}`, fields, traceparent(traceId, n !== 7))),
   );
@@ -193,7 +199,7 @@ test('a webhook of the bank goes on with the bank’s trace', async () => {
     expect(row?.state).toBe('accepted');
     return row!;
   }, patiently);
-  const traceId = newTrace();
+  const traceId = newTraceId();
   const fact = { reference: request.reference, state: 'settled', settlementId: 'st_traced' } as const;
   const event = factEvent(`ev_${randomUUID()}`, { ...fact, amountMinor: 250n, currency: 'SGD' });
   await deliver(holdfast.api, [event], BANK_SECRET, traceparent(traceId));
@@ -207,6 +213,23 @@ test('a webhook of the bank goes on with the bank’s trace', async () => {
   }, patiently);
   expect((await theSpan('POST /v1/bank/webhooks', traceId)).parentSpanId).toBe('c'.repeat(16));
   expect(await payments.ended(facts)).toMatchObject({ status: 'completed' });
+});
+
+test('whoever is told by webhook can go on with the trace of the run that told them', async () => {
+  const { client } = holdfast.outside;
+  const handle = await client.workflow.start(NOTIFY_WORKFLOW_TYPE, {
+    workflowId: 'notify-traced',
+    taskQueue: TASK_QUEUE,
+    args: [{ shards: 1 }],
+  });
+  await handle.result();
+  const traceId = handle.firstExecutionRunId.replaceAll('-', '');
+  await eventually(async () => {
+    const paths = collector.paths(traceId).filter((each) => each.endsWith('webhook'));
+    expect(paths).toEqual([expect.stringMatching(/^RunWorkflow:notify > RunActivity:\w+ > webhook$/)]);
+  }, patiently);
+  const sent = collector.named('webhook', traceId).map(({ spanId }) => `00-${traceId}-${spanId}-01`);
+  expect(hooks.received.map(({ headers }) => headers['traceparent']).sort()).toEqual(sent.sort());
 });
 
 test('what a schedule starts has a trace of its own, by the id of its run', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -99,6 +100,8 @@ export class Collector {
 function attributesOf(attributes: readonly { key: string; value: Value }[]): Record<string, unknown> {
   return Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]));
 }
+
+export const newTraceId = () => randomBytes(16).toString('hex');
 
 /** The W3C header of a caller who traces, or has decided not to. */
 export function traceparent(traceId: string, isKept = true): Record<string, string> {
