@@ -17,7 +17,7 @@ import {
   type BankRequest,
 } from '../payments/requests';
 import { readPayment, type PaymentRow } from '../payments/stock';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 import { shardOf } from './shard-of';
 
 /**

@@ -8,7 +8,7 @@ import { derivedTransactionId } from '../ledger/identity';
 import { reachable, type Shard } from '../ledger/shards';
 import { parseEvent } from '../payments/events';
 import { openHouseAccounts } from '../users/accounts';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 export function creditActivities({ shards }: ActivityDeps) {
   return {

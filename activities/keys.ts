@@ -3,7 +3,7 @@ import type { RotatedSome, RotationPlace } from '../contracts/keys';
 import { reachable } from '../ledger/shards';
 import { keepEarlierKeys, rewrapSome } from '../users/rewrapping';
 import { resealSome } from '../users/resealing';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 const AT_ONCE = 100;
 

@@ -1,5 +1,5 @@
 import { makeMonths } from '../ledger/months';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 export function monthsActivities({ shards }: ActivityDeps) {
   return {

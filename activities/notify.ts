@@ -3,7 +3,7 @@ import type { Collected, Delivered } from '../contracts/notifications';
 import { collect } from '../notifications/collect';
 import { deliver } from '../notifications/deliver';
 import { isAnyDue } from '../notifications/outbox';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 /** How long one run goes on with a backlog; the next run comes soon. */
 const RUN_MS = 10_000;

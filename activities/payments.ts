@@ -7,7 +7,7 @@ import type { Command, TransactionOutcome } from '../ledger/commands';
 import { derivedTransactionId } from '../ledger/identity';
 import { assess, type Verdict } from '../payments/assess';
 import { absorbInbox, readPayment, readStock, type PaymentRow, type Stock } from '../payments/stock';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 import { shardOf } from './shard-of';
 
 /** The one hold of a withdrawal, and what ends it. */

@@ -1,7 +1,7 @@
 import { activityInfo, cancellationSignal, heartbeat } from '@temporalio/activity';
 import type { ReconciledPart, ReconciliationPart } from '../contracts/reconciliation';
 import { giveUpPart, reconcilePart, type PartPlace } from '../reconciliation';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 export function reconcileActivities({ shards, rail }: ActivityDeps) {
   const deps = { shards, rail };

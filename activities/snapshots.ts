@@ -1,6 +1,6 @@
 import { atLeisure, reachable } from '../ledger/shards';
 import { writeSnapshot } from '../ledger/snapshots';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 export function snapshotActivities({ shards }: ActivityDeps) {
   return {

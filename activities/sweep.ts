@@ -16,7 +16,7 @@ import { reachable } from '../ledger/shards';
 import { transferStartOptions } from '../workflows/start-options';
 import type { transfer } from '../workflows';
 import type { Owners } from '../worker/owners';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 
 const PAGE = 200;
 /** Asking Temporal about one owner at a time, with a breath between, keeps a large sweep from crowding out customers. */

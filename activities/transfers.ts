@@ -5,7 +5,7 @@ import { CONFLICT, transferWorkflowId } from '../contracts/transfers';
 import { callOff, carryOut } from '../ledger/carry-out';
 import { factsOf, resultOf } from '../ledger/items';
 import { reachable, type Shard } from '../ledger/shards';
-import type { ActivityDeps } from '.';
+import type { ActivityDeps } from './deps';
 import { shardOf } from './shard-of';
 
 export function transferActivities({ shards, groupPosts }: ActivityDeps) {
