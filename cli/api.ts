@@ -41,6 +41,9 @@ const CONNECTIONS = {
   keepAliveTimeout: 65_000,
 };
 
+/** Connections that a rush of them may keep waiting: past that many, honest ones are turned away too. */
+const MAX_UNACCEPTED = 4_096;
+
 /** One API process: HTTP, the lanes, and the workers that run what it starts. */
 export async function runApi(config: Config): Promise<void> {
   const log = createLog({ level: config.logLevel, name: 'api' });
@@ -117,7 +120,7 @@ export async function runApi(config: Config): Promise<void> {
   });
   const metrics = isOn ? await serveMetrics({ ...config.metrics, sdkAddress, log }) : undefined;
   const server = http.createServer({ ...CONNECTIONS }, app);
-  server.listen(config.http.port, config.http.host);
+  server.listen({ port: config.http.port, host: config.http.host, backlog: MAX_UNACCEPTED });
   await once(server, 'listening');
   log.info({ port: config.http.port }, 'listening');
 

@@ -72,6 +72,8 @@ export class SlowConnections {
       });
       this.open.add(socket);
       const drip = setInterval(() => first !== '' && socket.write('x'), 1_000);
+      // Of one that never got past the server's queue nobody would tell: the kernel has to ask.
+      socket.setKeepAlive(true, 1_000);
       socket.on('error', () => {});
       socket.resume();
       socket.once('close', () => {
