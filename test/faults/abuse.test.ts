@@ -71,7 +71,11 @@ test('thousands of connections that say nothing, or hardly anything, are closed 
     new SlowConnections(target, 500, slowHeaders),
     new SlowConnections(target, 200, slowBody(target)),
   ]);
-  await eventually(async () => expect(waves.map(({ count }) => count)).toEqual([0, 0, 0]), { withinMs: 180_000 });
+  try {
+    await eventually(async () => expect(waves.map(({ count }) => count)).toEqual([0, 0, 0]), { withinMs: 180_000 });
+  } finally {
+    for (const wave of waves) wave.close();
+  }
 });
 
 test('bodies, headers and addresses too large or too odd are refused, and nothing of them is kept', async () => {

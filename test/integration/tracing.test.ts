@@ -216,14 +216,18 @@ test('a webhook of the bank goes on with the bank’s trace', async () => {
 });
 
 test('whoever is told by webhook can go on with the trace of the run that told them', async () => {
-  const { client } = holdfast.outside;
-  const handle = await client.workflow.start(NOTIFY_WORKFLOW_TYPE, {
-    workflowId: 'notify-traced',
-    taskQueue: TASK_QUEUE,
-    args: [{ shards: 1 }],
-  });
-  await handle.result();
-  const traceId = handle.firstExecutionRunId.replaceAll('-', '');
+  const notify = async (workflowId: string) => {
+    const { client } = holdfast.outside;
+    const input = { workflowId, taskQueue: TASK_QUEUE, args: [{ shards: 1 }] };
+    const handle = await client.workflow.start(NOTIFY_WORKFLOW_TYPE, input);
+    await handle.result();
+    return handle.firstExecutionRunId.replaceAll('-', '');
+  };
+  await notify('notify-from-here-on');
+  const [alice, bob] = await holdfast.pair('traced_news');
+  const fields = { from: walletOf(alice), to: walletOf(bob), amount: '1.00' };
+  expect((await holdfast.transfer(alice, 'news', fields)).status).toBe(201);
+  const traceId = await notify('notify-traced');
   await eventually(async () => {
     const paths = collector.paths(traceId).filter((each) => each.endsWith('webhook'));
     expect(paths).toEqual([expect.stringMatching(/^RunWorkflow:notify > RunActivity:\w+ > webhook$/)]);
