@@ -4,7 +4,6 @@ import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
-import { invalidRequest } from './validate';
 
 const PATH = '/codec/decode';
 const LIMIT_BYTES = 8 * 1024 * 1024;
@@ -19,8 +18,8 @@ export function codecRoutes({ codec }: Pick<ApiDeps, 'codec'>): Route[] {
       tag: 'Ops',
       summary: 'Open encrypted payloads of workflows',
       description:
-        'For the Temporal Web UI and CLI, whose codec endpoint is `/codec`. What is not encrypted comes back as it is. ' +
-        '404 where payloads are not encrypted.',
+        'For the Temporal Web UI and CLI, whose codec endpoint is `/codec`. What is not encrypted, or no key here opens, ' +
+        'comes back as it is. 404 where no keys are given.',
       auth: 'payloads:decode',
       body: schemas.payloads,
       bodyLimitBytes: LIMIT_BYTES,
@@ -29,10 +28,9 @@ export function codecRoutes({ codec }: Pick<ApiDeps, 'codec'>): Route[] {
       problems: ['not_found'],
       async handler({ res, body }) {
         if (!codec) throw new Problem('not_found');
-        const opened = await codec.decode(body.payloads.map(fromJson)).catch(() => {
-          throw invalidRequest([{ field: '/payloads', message: 'has one that no key here opens' }]);
-        });
-        sendJson(res, 200, { payloads: opened.map(toJson) });
+        const payloads = body.payloads.map(fromJson);
+        const opened = await Promise.all(payloads.map((each) => codec.decode([each]).catch(() => [each])));
+        sendJson(res, 200, { payloads: opened.flat().map(toJson) });
       },
     }),
   ];

@@ -30,7 +30,7 @@ export interface ApiDeps {
   /** The workflows that own payments. */
   owners: Owners;
   rail: Pick<Rail, 'readWebhook'>;
-  /** Opens payloads for the Web UI at this address; absent where they are not encrypted. */
+  /** Opens payloads for the Web UI at this address; absent where no keys for them are given. */
   codec?: (Pick<PayloadCodec, 'decode'> & { uiUrl: string | undefined }) | undefined;
   /** By currency: a withdrawal of this much or more, in minor units, waits for a second person. */
   approvalFrom: ReadonlyMap<string, bigint>;

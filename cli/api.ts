@@ -58,14 +58,14 @@ export async function runApi(config: Config): Promise<void> {
     slowQueryMs: isOn ? slowQueryMs : undefined,
     isTimed: isOn || config.tracing !== undefined,
   });
-  const { payloadKeys } = config.secrets;
+  const { payloads } = config.secrets;
   const sdkAddress = isOn ? `127.0.0.1:${await freePort()}` : undefined;
   const tracing = startTracing(config.tracing && { ...config.tracing, service: 'holdfast-api' }, log);
   const temporal = await connectTemporal({
     ...config.temporal,
     log,
     metricsAddress: sdkAddress,
-    payloadKeys,
+    payloads,
     tracing: tracing?.temporal,
   });
   const { client, connection, namespace } = temporal;
@@ -101,7 +101,7 @@ export async function runApi(config: Config): Promise<void> {
     lanes,
     owners,
     rail,
-    codec: payloadKeys && { ...payloadCodec(payloadKeys), uiUrl: config.temporal.uiUrl },
+    codec: payloads && { ...payloadCodec(payloads), uiUrl: config.temporal.uiUrl },
     approvalFrom: config.approvalFrom,
     defaultLimits: config.defaultLimits,
     workflowUrl: workflowUrls(config.temporal),

@@ -6,6 +6,7 @@ import type { PaymentSettings } from '../contracts/payments';
 import { guardConfig, guardVariables, type GuardConfig } from './guard-settings';
 import { oidcConfig, oidcContradictions, oidcVariables } from './oidc-settings';
 import type { NamedKey } from '../ledger/aes';
+import type { PayloadKeys } from '../worker/payload-codec';
 import { notifyConfig, notifyContradictions, notifyVariables, type NotifyConfig } from './notify-settings';
 import {
   amountsByCurrency,
@@ -46,8 +47,8 @@ export interface Config {
     /** Wrap the keys of personal data: the first wraps, every one unwraps. */
     sealKeys: NamedKey[];
     dataKeys: boolean;
-    /** Encrypt what Temporal is given; without them people read it in the Web UI as it is. */
-    payloadKeys?: NamedKey[];
+    /** For what Temporal is given; without them people read it in the Web UI as it is. */
+    payloads?: PayloadKeys;
   };
   /** For createHttpRail. */
   bank: {
@@ -108,6 +109,7 @@ const schema = z.object({
   HOLDFAST_SEAL_KEYS: sealKeys(),
   HOLDFAST_DATA_KEYS: oneOf(['on', 'off'], 'on'),
   HOLDFAST_PAYLOAD_KEYS: sealKeys().optional(),
+  HOLDFAST_ENCRYPT_PAYLOADS: oneOf(['on', 'off'], 'on'),
   HOLDFAST_BANK_URL: bankUrl(),
   HOLDFAST_BANK_API_KEY: secretText(),
   HOLDFAST_BANK_WEBHOOK_SECRETS: secretList(),
@@ -182,7 +184,12 @@ export function loadConfig(env: Env): Config {
       commandKey: settings.HOLDFAST_COMMAND_KEY,
       sealKeys: settings.HOLDFAST_SEAL_KEYS,
       dataKeys: settings.HOLDFAST_DATA_KEYS === 'on',
-      ...(settings.HOLDFAST_PAYLOAD_KEYS && { payloadKeys: settings.HOLDFAST_PAYLOAD_KEYS }),
+      ...(settings.HOLDFAST_PAYLOAD_KEYS && {
+        payloads: {
+          keys: settings.HOLDFAST_PAYLOAD_KEYS,
+          encrypts: settings.HOLDFAST_ENCRYPT_PAYLOADS === 'on',
+        },
+      }),
     },
     bank: {
       url: settings.HOLDFAST_BANK_URL,

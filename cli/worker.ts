@@ -45,7 +45,7 @@ export async function runWorker(config: Config): Promise<void> {
     ...config.temporal,
     log,
     metricsAddress: sdkAddress,
-    payloadKeys: config.secrets.payloadKeys,
+    payloads: config.secrets.payloads,
     tracing: tracing?.temporal,
   });
   const sealer = createSealer({ shards, ...config.secrets });

@@ -63,13 +63,16 @@ export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { calls
  * The same workflows, with and without what hands their traces on; and twice each, since how a failure is put into words
  * is part of a bundle.
  */
-export const bundlePath = (isSealed: boolean, isTraced: boolean) =>
-  path.join(__dirname, '..', `workflow-bundle${isSealed ? '-sealed' : ''}${isTraced ? '-traced' : ''}.js`);
+export const bundlePath = (areSealed: boolean, areTraced: boolean) =>
+  path.join(__dirname, '..', `workflow-bundle${areSealed ? '-sealed' : ''}${areTraced ? '-traced' : ''}.js`);
+
+/** Whether failures are put into payloads, which a converter that only opens doesn't. */
+const isSealed = (dataConverter?: DataConverter) => dataConverter?.failureConverterPath !== undefined;
 
 type SeenParts = Pick<WorkerParts, 'dataConverter' | 'tracing'>;
 
 function workflowCode({ dataConverter, tracing }: SeenParts): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = bundlePath(dataConverter !== undefined, tracing !== undefined);
+  const codePath = bundlePath(isSealed(dataConverter), tracing !== undefined);
   return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
 }
 
@@ -90,7 +93,7 @@ function seenFrom({ tracing, dataConverter }: SeenParts): Pick<WorkerOptions, 'i
     interceptors: {
       activity: [named, ...tracing.activity],
       // Where there is a bundle, it is in there.
-      workflowModules: existsSync(bundlePath(dataConverter !== undefined, true))
+      workflowModules: existsSync(bundlePath(isSealed(dataConverter), true))
         ? []
         : [require.resolve('../workflows/tracing')],
     },

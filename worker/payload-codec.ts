@@ -8,8 +8,14 @@ const KEY_ID = 'encryption-key-id';
 
 const proto = temporal.api.common.v1.Payload;
 
+export interface PayloadKeys {
+  keys: readonly NamedKey[];
+  /** False while processes run that could not open it, or are to: then the keys only open. */
+  encrypts: boolean;
+}
+
 /** Whole payloads are encrypted under the first key; each that is given opens what it encrypted, and all else is left. */
-export function payloadCodec(keys: readonly NamedKey[]): PayloadCodec {
+export function payloadCodec({ keys, encrypts }: PayloadKeys): PayloadCodec {
   const current = keys[0];
   if (!current) throw new Error('A payload codec needs at least one key');
   const byId = new Map(keys.map(({ id, key }) => [id, key]));
@@ -28,7 +34,7 @@ export function payloadCodec(keys: readonly NamedKey[]): PayloadCodec {
   }
 
   return {
-    encode: (payloads) => Promise.resolve(payloads.map(encode)),
+    encode: (payloads) => Promise.resolve(encrypts ? payloads.map(encode) : payloads),
     decode: async (payloads) => payloads.map(decode),
   };
 }
@@ -39,6 +45,9 @@ function textOf({ metadata }: Payload, name: string): string | undefined {
 }
 
 /** For clients and workers alike; undefined leaves payloads readable. The words of failures become payloads, too. */
-export function sealedPayloads(codec: PayloadCodec | undefined): DataConverter | undefined {
-  return codec && { payloadCodecs: [codec], failureConverterPath: require.resolve('./failure-converter') };
+export function sealedPayloads(payloads: PayloadKeys | undefined): DataConverter | undefined {
+  if (!payloads) return undefined;
+  const payloadCodecs = [payloadCodec(payloads)];
+  if (!payloads.encrypts) return { payloadCodecs };
+  return { payloadCodecs, failureConverterPath: require.resolve('./failure-converter') };
 }

@@ -1,16 +1,15 @@
 import { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection, Runtime, type NativeConnectionOptions } from '@temporalio/worker';
-import type { NamedKey } from '../ledger/aes';
 import type { Logger } from '../ledger/log';
-import { payloadCodec, sealedPayloads } from './payload-codec';
 import type { TemporalTracing } from '../tracing/temporal';
+import { sealedPayloads, type PayloadKeys } from './payload-codec';
 
 export interface Temporal {
   connection: NativeConnection;
   client: Client;
   namespace: string;
-  /** Where payloads are encrypted. */
+  /** Where payloads are encrypted, or were. */
   dataConverter?: DataConverter;
   /** Where traces are kept: for workers of the same process. */
   tracing?: TemporalTracing;
@@ -26,13 +25,13 @@ export async function connectTemporal(options: {
   log: Logger;
   /** Where the SDK answers with its own figures. */
   metricsAddress?: string;
-  payloadKeys?: readonly NamedKey[];
+  payloads?: PayloadKeys;
   tracing?: TemporalTracing;
 }): Promise<Temporal> {
-  const { namespace, payloadKeys, tracing } = options;
+  const { namespace, payloads, tracing } = options;
   installRuntime(options.log, options.metricsAddress);
   const connection = await NativeConnection.connect(options.connectionOptions);
-  const dataConverter = sealedPayloads(payloadKeys && payloadCodec(payloadKeys));
+  const dataConverter = sealedPayloads(payloads);
   const interceptors = tracing && { workflow: tracing.client };
   const client = new Client({ connection, namespace, dataConverter, ...(interceptors && { interceptors }) });
   return { connection, client, namespace, ...(dataConverter && { dataConverter }), ...(tracing && { tracing }) };

@@ -8,7 +8,7 @@ import {
   type RotateInput,
 } from '../../contracts/keys';
 import { TASK_QUEUE } from '../../contracts/transfers';
-import { payloadCodec, sealedPayloads } from '../../worker/payload-codec';
+import { sealedPayloads } from '../../worker/payload-codec';
 import type { Config } from '../config';
 
 const LOOK_EVERY_MS = 1_000;
@@ -24,7 +24,7 @@ export async function rotateKeys(
     const { workflow } = new Client({
       connection,
       namespace: temporal.namespace,
-      dataConverter: sealedPayloads(secrets.payloadKeys && payloadCodec(secrets.payloadKeys)),
+      dataConverter: sealedPayloads(secrets.payloads),
     });
     const handle = await workflow.start(ROTATE_WORKFLOW_TYPE, {
       workflowId: ROTATE_WORKFLOW_ID,

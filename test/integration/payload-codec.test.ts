@@ -1,7 +1,7 @@
 import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker';
 import { retrySignal, transferStatusQuery, transferWorkflowId } from '../../contracts/transfers';
 import { startTracing, stopTracing } from '../../tracing';
-import { payloadCodec } from '../../worker/payload-codec';
+import { payloadCodec, sealedPayloads } from '../../worker/payload-codec';
 import type { TestUser } from '../support/api';
 import { Collector, newTraceId, traceparent } from '../support/collector';
 import { eventually } from '../support/eventually';
@@ -21,7 +21,7 @@ let ops: TestUser;
 beforeAll(async () => {
   collector = await Collector.start();
   const tracing = startTracing({ url: collector.url, ratio: 1, headers: {}, service: 'holdfast-test' }, silent);
-  holdfast = await TestHoldfast.start({ payloadKeys: [KEY, EARLIER], tracing });
+  holdfast = await TestHoldfast.start({ payloads: { keys: [KEY, EARLIER], encrypts: true }, tracing });
   trouble = await Trouble.in(holdfast.database);
   ops = await holdfast.api.newUser('ops_codec', { roles: ['ops'] });
 });
@@ -149,17 +149,26 @@ test('a trace goes through workflows whose payloads are encrypted', async () => 
 
 describe('the codec endpoint', () => {
   const clear = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a word"') };
-  const sealed = async (key = KEY) => base64((await payloadCodec([key]).encode([clear]))[0] as Payload);
+  const sealed = async (key = KEY) => {
+    const [payload] = await payloadCodec({ keys: [key], encrypts: true }).encode([clear]);
+    return base64(payload as Payload);
+  };
   const opened = { status: 200, body: { payloads: [base64(clear)] } };
 
   test('opens what any key given encrypted, and leaves what is not encrypted', async () => {
     expect(await decode([await sealed()], ops.token)).toMatchObject(opened);
     expect(await decode([await sealed(EARLIER)], ops.token)).toMatchObject(opened);
     expect(await decode([base64(clear)], ops.token)).toMatchObject(opened);
+  });
+
+  test('leaves each that nothing opens as it is, and opens those beside it', async () => {
     const strange = await sealed({ id: 'strange', key: Buffer.alloc(32, 9) });
-    expect((await decode([strange], ops.token)).status).toBe(422);
     const { data, ...rest } = await sealed();
-    expect((await decode([{ ...rest, data: data.replace(/^..../, 'AAAA') }], ops.token)).status).toBe(422);
+    const changed = { ...rest, data: data.replace(/^..../, 'AAAA') };
+    expect(await decode([strange, await sealed(), changed], ops.token)).toMatchObject({
+      status: 200,
+      body: { payloads: [strange, base64(clear), changed] },
+    });
   });
 
   test('is staff’s alone', async () => {
@@ -187,4 +196,21 @@ describe('the codec endpoint', () => {
     const elsewhere = await fetch(`${holdfast.api.url}/v1/me`, { headers: { origin } });
     expect(elsewhere.headers.get(allowed)).toBeNull();
   });
+});
+
+test('what began encrypted is ended by processes whose keys only open, and what they write can be read by all', async () => {
+  const { id, alice } = await waitingTransfer(holdfast, trouble, 'turned_off');
+  await holdfast.stopWorkers();
+  const dataConverter = sealedPayloads({ keys: [EARLIER, KEY], encrypts: false })!;
+  Object.assign(holdfast, { temporal: { ...holdfast.temporal, dataConverter } });
+  await trouble.isOver(id);
+  await holdfast.startWorkers();
+  await holdfast.workflowOf(id).signal(retrySignal);
+  await holdfast.becomes(alice, id, 'completed', 30_000);
+  const handle = holdfast.temporal.client.workflow.getHandle(transferWorkflowId(id));
+  await handle.result();
+  const { events } = await handle.fetchHistory();
+  const encodings = contentsOf(events).payloads.map(({ metadata }) => Buffer.from(metadata!['encoding']!).toString());
+  expect(encodings[0]).toBe('binary/encrypted');
+  expect(encodings.at(-1)).not.toBe('binary/encrypted');
 });

@@ -20,7 +20,7 @@ import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
 import { ensureTemporal } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
-import { payloadCodec } from '../../worker/payload-codec';
+import { payloadCodec, type PayloadKeys } from '../../worker/payload-codec';
 import {
   monthsSchedule,
   notifySchedule,
@@ -46,8 +46,7 @@ export interface HoldfastOptions {
   /** How many databases the users are spread over. */
   shards?: number;
   sealKeys?: NamedKey[];
-  /** Payloads are encrypted with the first. */
-  payloadKeys?: NamedKey[];
+  payloads?: PayloadKeys;
   /** How long a post may wait for its shard. */
   patienceMs?: number;
   workers?: boolean;
@@ -115,10 +114,10 @@ export class TestHoldfast {
     );
     const shards = openShards({ urls, log, patienceMs: options.patienceMs ?? 3_000 });
     const namespace = `test-${randomUUID()}`;
-    const { payloadKeys } = options;
+    const { payloads } = options;
     const connectionOptions = { address: options.temporalAddress ?? address };
     const tracing = options.tracing?.temporal;
-    const temporal = await connectTemporal({ connectionOptions, namespace, log, payloadKeys, tracing });
+    const temporal = await connectTemporal({ connectionOptions, namespace, log, payloads, tracing });
     const outside = await TestWorkflowEnvironment.createFromExistingServer({ address, namespace });
     await makeNamespace(outside, namespace);
 
@@ -130,7 +129,7 @@ export class TestHoldfast {
     const groupPosts = new GroupPosts(shards, log);
     const postGroup: PostGroup = (...group) => (all.postsGroups ? groupPosts.post(...group) : undefined);
     const lanes = new Lanes({ client: temporal.client, shards, log, settings: lane, transfers, postGroup });
-    const codec = payloadKeys && { ...payloadCodec(payloadKeys), uiUrl: UI_URL };
+    const codec = payloads && { ...payloadCodec(payloads), uiUrl: UI_URL };
     const deps = { shards, log, names: new Names(shards), owners, rail, codec };
     const api = await TestApi.start({ lanes, database: databases[0]!, deps, sealKeys: options.sealKeys });
     const { channels = [] } = options;

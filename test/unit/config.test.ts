@@ -149,6 +149,17 @@ test('what waits for approval is an amount a currency, in its own digits', () =>
   }
 });
 
+test('payload keys encrypt unless they are only to open, and data keys are used unless they are switched off', () => {
+  const given = { ...good, HOLDFAST_PAYLOAD_KEYS: `a:${Buffer.alloc(32, 1).toString('base64')}` };
+  const secretsOf = (more: object) => loadConfig({ ...given, ...more }).secrets;
+  expect(loadConfig(good).secrets).not.toHaveProperty('payloads');
+  for (const unsaid of [{}, { HOLDFAST_ENCRYPT_PAYLOADS: '', HOLDFAST_DATA_KEYS: '' }]) {
+    expect(secretsOf(unsaid)).toMatchObject({ dataKeys: true, payloads: { encrypts: true, keys: [{ id: 'a' }] } });
+  }
+  const off = { HOLDFAST_ENCRYPT_PAYLOADS: 'off', HOLDFAST_DATA_KEYS: 'off' };
+  expect(secretsOf(off)).toMatchObject({ dataKeys: false, payloads: { encrypts: false } });
+});
+
 test('an empty variable is the same as none', () => {
   expect(loadConfig({ ...good, PORT: '', HOLDFAST_OWNER_DATABASE_URLS: ' ' }).http.port).toBe(3000);
   expect(variables({ ...good, HOLDFAST_COMMAND_KEY: '' })).toEqual(['HOLDFAST_COMMAND_KEY']);
