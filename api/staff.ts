@@ -159,6 +159,7 @@ function refuseOwn(req: Request, userId: string): void {
   if (requireCaller(req).userId === userId) throw new Problem('own_request');
 }
 
-export function staffView({ id, username, roles: have, status, createdAt }: User): schemas.StaffUserView {
+export function staffView(user: Omit<User, 'name' | 'email'>): schemas.StaffUserView {
+  const { id, username, roles: have, status, createdAt } = user;
   return { id, username, roles: have, status, createdAt: createdAt.toISOString() };
 }

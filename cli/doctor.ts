@@ -1,4 +1,4 @@
-import { isNeeded, keyInWords } from '../ledger/key-use';
+import { isMissing, isNeeded, keyInWords } from '../ledger/key-use';
 import { missingMonths } from '../ledger/months';
 import { openShards } from '../ledger/shards';
 import { BANK_VARIABLES } from './bank-settings';
@@ -94,10 +94,11 @@ async function keysNeeded(config: Config): Promise<Finding[]> {
   const all = (await keysOf(config)).flatMap(({ keys }) => keys);
   return [...new Set(all.map(({ id }) => id))].map((id) => {
     const uses = all.filter((use) => use.id === id);
-    const worst = uses.find(({ isGiven }) => !isGiven) ?? uses.find(isNeeded) ?? uses[0]!;
+    const worst = uses.find(isMissing) ?? uses.find(isNeeded) ?? uses[0]!;
     const wraps = uses.reduce((sum, use) => sum + use.wraps, 0);
-    const text = `Key ${id} ${keyInWords({ ...worst, wraps })}`;
-    return worst.isGiven ? good(text) : bad(text, 'Put it back into HOLDFAST_SEAL_KEYS, after the first.');
+    const seals = uses.reduce((sum, use) => sum + use.seals, 0);
+    const text = `Key ${id} ${keyInWords({ ...worst, wraps, seals })}`;
+    return !isMissing(worst) ? good(text) : bad(text, 'Put it back into HOLDFAST_SEAL_KEYS, after the first.');
   });
 }
 

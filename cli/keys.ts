@@ -5,7 +5,8 @@ import type { Env } from './settings';
 
 const HOW_IT_ROTATES = `Put the new key before the others in HOLDFAST_SEAL_KEYS, start every process anew, and rotate: data keys are wrapped by the
 new one, in a workflow that pauses between batches and waits for shards that are down. Customers notice nothing.
-Then \`holdfast keys list\` says which keys nothing needs any more. Run it again whenever you like.`;
+Then \`holdfast keys list\` says which keys nothing needs any more. Run it again whenever you like.
+What can't be opened is left, and named by its id. Exits 0 when nothing was left.`;
 
 /** `holdfast keys`: which keys personal data needs, and changing them. */
 export function keysCommand(env: Env, exit: (code: number) => void): Command {
@@ -27,8 +28,9 @@ export function keysCommand(env: Env, exit: (code: number) => void): Command {
     .option('--data-keys', 'also seal names, addresses and bank accounts under new data keys')
     .option('--pause <ms>', 'between two batches of a hundred', milliseconds, 100)
     .action(async ({ dataKeys, pause }: { dataKeys?: boolean; pause: number }) => {
-      const { rotateKeys } = await import('./keys/rotate.js');
-      await rotateKeys(loadConfig(localEnv(env)), { newDataKeys: dataKeys === true, pauseMs: pause }, console.log);
+      const { isWhole, rotateKeys } = await import('./keys/rotate.js');
+      const options = { newDataKeys: dataKeys === true, pauseMs: pause };
+      exit(isWhole(await rotateKeys(loadConfig(localEnv(env)), options, console.log)) ? 0 : 1);
     });
   return keys;
 }

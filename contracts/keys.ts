@@ -25,9 +25,16 @@ export interface Rotated {
   resealed: number;
   /** Data keys that are wrapped by another key now. */
   rewrapped: number;
-  /** Data keys whose wrapping key is not given. */
+  /** Data keys whose wrapping key is not given, and rows of a key from before there were data keys that is not. */
   locked: number;
+  /** Rows and data keys that their key is given for, and does not open: they were changed, or the key was. */
+  broken?: number;
+  /** What was left as it is, by its id: the first so many. */
+  left?: string[];
 }
+
+/** They go through Temporal, and are shown in a line. */
+export const MOST_NAMED = 50;
 
 export interface RotatedSome extends Rotated {
   /** Absent at the end of a part. */

@@ -5,6 +5,14 @@ export interface NamedKey {
   key: Buffer;
 }
 
+/** It was encrypted with another key, or about something else, or was changed since. */
+export class Undecryptable extends Error {
+  constructor(cause: unknown) {
+    super('This can not be decrypted with this key', { cause });
+    this.name = 'Undecryptable';
+  }
+}
+
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const authTagLength = TAG_BYTES;
@@ -20,8 +28,12 @@ export function encrypt(key: Buffer, clear: Uint8Array, about = ''): Buffer {
 
 export function decrypt(key: Buffer, encrypted: Uint8Array, about = ''): Buffer {
   const bytes = Buffer.from(encrypted);
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength });
-  decipher.setAAD(Buffer.from(about));
-  decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-  return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), { authTagLength });
+    decipher.setAAD(Buffer.from(about));
+    decipher.setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+    return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]);
+  } catch (error) {
+    throw new Undecryptable(error);
+  }
 }

@@ -26,8 +26,8 @@ export interface WrappedKey extends KeyName {
   wrapped: string;
 }
 
-/** `away`: its shard does not answer. `gone`: there is no such key, or no longer. */
-export type FoundKey = Buffer | 'away' | 'gone';
+/** `away`: its shard does not answer. `gone`: there is no such key, or no longer. An error: why it can't be unwrapped. */
+export type FoundKey = Buffer | Error | 'away' | 'gone';
 
 const KEY_BYTES = 32;
 const MAX_KEPT = 10_000;
@@ -78,7 +78,7 @@ export class DataKeys {
           throw error;
         });
         if (!rows) for (const each of some) found.set(nameOfKey(each), 'away');
-        else for (const row of rows) found.set(nameOfKey(row), await this.unwrap(row));
+        else for (const row of rows) found.set(nameOfKey(row), await this.unwrap(row).catch((error: Error) => error));
       }),
     );
     return found;

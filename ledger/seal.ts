@@ -13,13 +13,14 @@ export interface Sealed {
   field: string;
 }
 
-/** What a text says, by the sealed one; null for none, or while its owner's shard does not answer. */
+/** What a text says, by the sealed one; null for none, for one that can't be opened, or while its owner's shard is away. */
 export type Opened = (sealed: string | null) => string | null;
 
 /** Personal data at rest: sealed on the way in, opened only to be shown. A sealed text names the key that opens it. */
 export interface Sealer {
   /** Under the owner's data key; the house of their shard's for an owner who is not there. */
   seal(owner: string, field: string, text: string): Promise<string>;
+  /** Throws where it can't be opened. */
   open(sealed: string, field: string): Promise<string>;
   openAll(sealed: readonly Sealed[]): Promise<Opened>;
   /** The first key of a user who is about to be stored with it. */
@@ -27,6 +28,8 @@ export interface Sealer {
   /** Finds a text again without saying what it is; it never changes. */
   index(kind: 'email' | 'username', text: string): string;
   readonly keys: DataKeys;
+  /** False while everything is sealed as before there were data keys. */
+  readonly usesDataKeys: boolean;
   /** With what was sealed before there were data keys. */
   readonly earlier: readonly NamedKey[];
 }
@@ -77,17 +80,19 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
     const all = texts.filter((each): each is Sealed & { text: string } => each.text !== null);
     const found = await keys.find(all.flatMap(({ text }) => keyOf(text) ?? []));
     const opened = new Map<string, string | null>();
-    for (const { text, field } of all) opened.set(text, await openOne(text, field, found));
+    // One that can't be opened keeps nobody from the others.
+    for (const { text, field } of all) opened.set(text, await openOne(text, field, found).catch(() => null));
     return (text) => (text === null ? null : (opened.get(text) ?? null));
   }
 
-  async function openOne(text: string, field: string, found: Map<string, FoundKey>): Promise<string | null> {
+  async function openOne(text: string, field: string, found: Map<string, FoundKey>): Promise<string> {
     if (text === '') return ERASED;
     const name = keyOf(text);
     if (!name) return openEarlier(text);
     const key = found.get(nameOfKey(name))!;
-    if (key === 'away') return null;
+    if (key === 'away') throw new ShardUnavailable(shardOfId(name.owner)!);
     if (key === 'gone') return ERASED;
+    if (key instanceof Error) throw key;
     return decrypt(key, payloadOf(text), field).toString();
   }
 
@@ -100,6 +105,7 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
 
   return {
     keys,
+    usesDataKeys: dataKeys,
     earlier: sealKeys,
     openAll,
     async seal(owner, field, text) {
@@ -108,9 +114,8 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
       return sealed(key, field, text);
     },
     async open(text, field) {
-      const opened = (await openAll([{ text, field }]))(text);
-      if (opened === null) throw new ShardUnavailable(shardOfId(keyOf(text)!.owner)!);
-      return opened;
+      const name = keyOf(text);
+      return openOne(text, field, await keys.find(name ? [name] : []));
     },
     async begin(owner) {
       const { key, ...stored } = await keys.make(owner);
@@ -127,10 +132,10 @@ export function sealed({ key, owner, number }: KeyName & { key: Buffer }, field:
   return `${VERSION}.${owner}.${number}.${encrypt(key, Buffer.from(text), field).toString('base64url')}`;
 }
 
-/** Undefined for a text from before there were data keys. */
+/** Undefined for a text from before there were data keys, and for what is none. */
 export function keyOf(text: string): KeyName | undefined {
   const [version, owner = '', number = ''] = text.split('.');
-  return version === VERSION ? { owner, number: BigInt(number) } : undefined;
+  return version === VERSION && /^\d{1,18}$/.test(number) ? { owner, number: BigInt(number) } : undefined;
 }
 
 function payloadOf(text: string): Buffer {

@@ -1,4 +1,4 @@
-import { decrypt, encrypt, type NamedKey } from './aes';
+import { decrypt, encrypt, Undecryptable, type NamedKey } from './aes';
 
 /** Wraps data keys under a key that no database has: the environment's, here, or one that never leaves a KMS. */
 export interface KeyWrapper {
@@ -17,6 +17,11 @@ export class Locked extends Error {
     super(`No key "${keyId}" is given that opens this`);
     this.name = 'Locked';
   }
+}
+
+/** What no trying again helps with, unlike a database or a KMS that is away. */
+export function isUnreadable(error: unknown): error is Locked | Undecryptable {
+  return error instanceof Locked || error instanceof Undecryptable;
 }
 
 /** The first key wraps, every one unwraps. */

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type Selectable } from 'kysely';
 import type { UserId } from '../contracts/ids';
 import type { Permission } from '../contracts/permissions';
 import type { By } from '../ledger/by';
@@ -21,6 +21,11 @@ export interface ApiKey extends NewApiKey {
   createdAt: Date;
   lastUsedAt: Date | null;
 }
+
+type Row = Pick<
+  Selectable<Database['api_keys']>,
+  'id' | 'name_sealed' | 'scopes' | 'created_at' | 'last_used_at' | 'expires_at'
+>;
 
 /** How many a user may have that are good. */
 export const MAX_KEYS = 50;
@@ -84,12 +89,12 @@ export class ApiKeys {
       .orderBy('id')
       .limit(4 * MAX_KEYS)
       .execute();
-    return Promise.all(rows.map((row) => this.opened(row)));
+    return this.opened(rows);
   }
 
   private async find(owner: UserId, id: string): Promise<ApiKey | undefined> {
-    const row = await this.ownedBy(owner).where('id', '=', id).executeTakeFirst();
-    return row && this.opened(row);
+    const [key] = await this.opened(await this.ownedBy(owner).where('id', '=', id).execute());
+    return key;
   }
 
   private ownedBy(owner: UserId) {
@@ -101,22 +106,18 @@ export class ApiKeys {
       .where('revoked_at', 'is', null);
   }
 
-  private async opened(row: {
-    id: string;
-    name_sealed: string;
-    scopes: Permission[];
-    created_at: Date;
-    last_used_at: Date | null;
-    expires_at: Date;
-  }): Promise<ApiKey> {
-    return {
+  /** A name that can't be opened is left out: the key may be revoked all the same. */
+  private async opened(rows: Row[]): Promise<ApiKey[]> {
+    const sealed = rows.map((row) => ({ text: row.name_sealed, field: fieldOf.name(row.id) }));
+    const names = await this.sealer.openAll(sealed);
+    return rows.map((row) => ({
       id: row.id,
-      name: await this.sealer.open(row.name_sealed, fieldOf.name(row.id)),
+      name: names(row.name_sealed) ?? '',
       scopes: row.scopes,
       createdAt: row.created_at,
       lastUsedAt: row.last_used_at,
       expiresAt: row.expires_at,
-    };
+    }));
   }
 }
 

@@ -1,10 +1,10 @@
 import { sql, type Kysely, type Selectable } from 'kysely';
 import type { RotatedSome } from '../contracts/keys';
-import { houseOf } from '../ledger/data-keys';
+import { houseOf, nameOfKey, type DataKey, type DataKeys, type KeyName } from '../ledger/data-keys';
 import type { Database } from '../ledger/schema';
-import { ERASED, fieldOf, keyOf, type Sealer } from '../ledger/seal';
+import { ERASED, fieldOf, keyOf, sealed, type Sealer } from '../ledger/seal';
 import type { Shard } from '../ledger/shards';
-import { Locked } from '../ledger/wrapping';
+import { isUnreadable, Locked } from '../ledger/wrapping';
 
 type UserRow = Selectable<Database['users']>;
 type BankAccountRow = Pick<Selectable<Database['bank_accounts']>, 'id' | 'owner_id' | 'details_sealed'>;
@@ -17,9 +17,13 @@ interface Slice {
   reached: () => void;
 }
 
+/** Which data key is the newest of whom, as the database has it: what a process remembers may be older. */
+type Newest = ReadonlyMap<string, KeyName>;
+
 /**
  * Seals the rows of some users under their newest data keys: those from before there were any, and with new keys all that
- * may change. What is part of the chain stays as it was hashed, and its keys stay with it.
+ * may change. What is part of the chain stays as it was hashed, and its keys stay with it. What can't be opened is left,
+ * and named.
  */
 export async function resealSome(shard: Shard, sealer: Sealer, slice: Slice): Promise<RotatedSome> {
   const { db } = shard;
@@ -35,23 +39,37 @@ export async function resealSome(shard: Shard, sealer: Sealer, slice: Slice): Pr
   const ids = users.map(({ id }) => id);
   const house = after === '' ? [houseOf(shard.number)] : [];
   if (oldKeysAreOf) await addKeys(db, sealer, [...house, ...ids], oldKeysAreOf);
+  const newest = await newestKeys(db, ids);
   const accounts = await bankAccountsOf(db, ids);
-  let [resealed, locked] = [0, 0];
-  for (const user of users) {
+  const rows = [
+    ...users.map((user) => ({
+      id: user.id,
+      sealed: user.name_sealed,
+      reseal: () => resealUser(db, sealer, newest, user),
+    })),
+    ...accounts.map((account) => ({
+      id: account.id,
+      sealed: account.details_sealed,
+      reseal: () => resealBankAccount(db, sealer, newest, account),
+    })),
+  ];
+  const done = { resealed: 0, rewrapped: 0, locked: 0, broken: 0, left: [] as string[] };
+  for (const { id, sealed: text, reseal } of rows) {
     try {
-      resealed += await resealUser(db, sealer, user);
-      for (const account of accounts.filter((each) => each.owner_id === user.id)) {
-        resealed += await resealBankAccount(db, sealer, account);
-      }
+      done.resealed += await reseal();
     } catch (error) {
-      if (!(error instanceof Locked)) throw error;
-      // Those that have a data key are counted as such.
-      if (!keyOf(user.name_sealed)) locked += 1;
+      if (!isUnreadable(error)) throw error;
+      // A data key that is locked is counted, and named, as such.
+      if (!(error instanceof Locked && keyOf(text))) {
+        if (error instanceof Locked) done.locked += 1;
+        else done.broken += 1;
+        done.left.push(id);
+      }
     }
     reached();
   }
   const last = users.at(-1);
-  return { resealed, rewrapped: 0, locked, ...(users.length === limit && last && { after: last.id }) };
+  return { ...done, ...(users.length === limit && last && { after: last.id }) };
 }
 
 /** A key more for each of them that has none newer. */
@@ -70,17 +88,26 @@ async function addKeys(db: Kysely<Database>, { keys }: Sealer, ids: readonly str
   keys.forgetNewest(made.map(({ owner }) => owner));
 }
 
-async function resealUser(db: Kysely<Database>, sealer: Sealer, row: UserRow): Promise<number> {
+async function newestKeys(db: Kysely<Database>, owners: readonly string[]): Promise<Newest> {
+  const { rows } = await sql<KeyName>`
+    select owner_id as owner, max(number) as number from data_keys where owner_id = any(${owners})
+    group by owner_id`.execute(db);
+  return new Map(rows.map((row) => [row.owner, row]));
+}
+
+async function resealUser(db: Kysely<Database>, sealer: Sealer, newest: Newest, row: UserRow): Promise<number> {
   const fields = { name: fieldOf.name(row.id), email: fieldOf.email(row.id) };
-  const isDone = await isNewest(sealer, row.id, [row.name_sealed, row.email_sealed]);
+  const isDone = isUnder(newest.get(row.id), [row.name_sealed, row.email_sealed]);
   if (isDone && row.email_index !== null) return 0;
   const email = await sealer.open(row.email_sealed, fields.email);
-  if (email === ERASED) return 0;
+  const name = await sealer.open(row.name_sealed, fields.name);
+  const key = await newestKey(sealer.keys, newest, row.id);
+  if (email === ERASED || !key) return 0;
   const { numUpdatedRows } = await db
     .updateTable('users')
     .set({
-      name_sealed: await sealer.seal(row.id, fields.name, await sealer.open(row.name_sealed, fields.name)),
-      email_sealed: await sealer.seal(row.id, fields.email, email),
+      name_sealed: sealed(key, fields.name, name),
+      email_sealed: sealed(key, fields.email, email),
       email_index: sealer.index('email', email),
     })
     .where('id', '=', row.id)
@@ -91,26 +118,40 @@ async function resealUser(db: Kysely<Database>, sealer: Sealer, row: UserRow): P
   return Number(numUpdatedRows);
 }
 
-async function resealBankAccount(db: Kysely<Database>, sealer: Sealer, row: BankAccountRow): Promise<number> {
-  if (await isNewest(sealer, row.owner_id, [row.details_sealed])) return 0;
+async function resealBankAccount(
+  db: Kysely<Database>,
+  sealer: Sealer,
+  newest: Newest,
+  row: BankAccountRow,
+): Promise<number> {
+  if (isUnder(newest.get(row.owner_id), [row.details_sealed])) return 0;
   const field = fieldOf.bankAccount(row.id);
   const details = await sealer.open(row.details_sealed, field);
-  if (details === ERASED) return 0;
+  const key = await newestKey(sealer.keys, newest, row.owner_id);
+  if (details === ERASED || !key) return 0;
   const { numUpdatedRows } = await db
     .updateTable('bank_accounts')
-    .set({ details_sealed: await sealer.seal(row.owner_id, field, details) })
+    .set({ details_sealed: sealed(key, field, details) })
     .where('id', '=', row.id)
     .where('details_sealed', '=', row.details_sealed)
     .executeTakeFirst();
   return Number(numUpdatedRows);
 }
 
-async function isNewest({ keys }: Sealer, owner: string, texts: readonly string[]): Promise<boolean> {
-  const newest = await keys.newestOf(owner);
+function isUnder(key: KeyName | undefined, texts: readonly string[]): boolean {
   return texts.every((text) => {
-    const key = keyOf(text);
-    return key?.owner === owner && key.number === newest?.number;
+    const of = keyOf(text);
+    return of !== undefined && of.owner === key?.owner && of.number === key.number;
   });
+}
+
+/** Who has none gets the first; undefined for who is being erased. */
+async function newestKey(keys: DataKeys, newest: Newest, owner: string): Promise<DataKey | undefined> {
+  const name = newest.get(owner);
+  if (!name) return keys.newestOf(owner);
+  const key = (await keys.find([name])).get(nameOfKey(name))!;
+  if (key instanceof Error) throw key;
+  return Buffer.isBuffer(key) ? { ...name, key } : undefined;
 }
 
 function bankAccountsOf(db: Kysely<Database>, owners: readonly string[]): Promise<BankAccountRow[]> {

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 import {
+  MOST_NAMED,
   ROTATION_QUERY,
   type Rotated,
   type RotatedSome,
@@ -43,6 +44,8 @@ export async function rotateKeys(input: RotateInput): Promise<Rotated> {
     done.resealed += some.resealed;
     done.rewrapped += some.rewrapped;
     done.locked += some.locked;
+    done.broken = (done.broken ?? 0) + (some.broken ?? 0);
+    done.left = [...(done.left ?? []), ...(some.left ?? [])].slice(0, MOST_NAMED);
     at = some.after === undefined ? nextPart(at, shards) : { ...at, after: some.after };
     if (at) await sleep(pauseMs);
   }
@@ -55,7 +58,8 @@ function nextPart({ shard, part }: RotationPlace, shards: number): RotationPlace
   return shard + 1 < shards ? { shard: shard + 1, part: 'users', after: '' } : undefined;
 }
 
-function inWords({ resealed, rewrapped, locked }: Rotated, at?: RotationPlace): string {
-  const counts = `${resealed} sealed anew, ${rewrapped} keys wrapped anew, ${locked} locked`;
-  return at ? `- shard ${at.shard}, ${at.part}: ${counts} so far` : `- done: ${counts}`;
+function inWords({ resealed, rewrapped, locked, broken = 0, left = [] }: Rotated, at?: RotationPlace): string {
+  const counts = `${resealed} sealed anew, ${rewrapped} keys wrapped anew, ${locked} locked, ${broken} broken`;
+  const named = left.length > 0 ? `\n- left as it is: ${left.join(', ')}` : '';
+  return (at ? `- shard ${at.shard}, ${at.part}: ${counts} so far` : `- done: ${counts}`) + named;
 }

@@ -1,4 +1,4 @@
-import { keyInWords, keyUse, type KeyUse } from '../../ledger/key-use';
+import { isMissing, keyInWords, keyUse, type KeyUse } from '../../ledger/key-use';
 import { createSealer } from '../../ledger/seal';
 import { openShards } from '../../ledger/shards';
 import type { Config } from '../config';
@@ -12,7 +12,7 @@ export async function listKeys(
 ): Promise<boolean> {
   const found = await keysOf(config);
   for (const { shard, keys } of found) for (const key of keys) say(`shard ${shard}: ${key.id} ${keyInWords(key)}`);
-  return found.every(({ keys }) => keys.every(({ isGiven }) => isGiven));
+  return !found.some(({ keys }) => keys.some(isMissing));
 }
 
 export async function keysOf(config: Pick<Config, 'shards' | 'secrets'>): Promise<{ shard: number; keys: KeyUse[] }[]> {

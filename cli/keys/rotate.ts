@@ -10,6 +10,7 @@ import {
 import { TASK_QUEUE } from '../../contracts/transfers';
 import { sealedPayloads } from '../../worker/payload-codec';
 import type { Config } from '../config';
+import { UserError } from '../user-error';
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -19,6 +20,12 @@ export async function rotateKeys(
   options: Pick<RotateInput, 'newDataKeys' | 'pauseMs'>,
   say: (line: string) => void,
 ): Promise<Rotated> {
+  if (!secrets.dataKeys) {
+    throw new UserError(
+      'HOLDFAST_DATA_KEYS is off: nothing is sealed under data keys yet, so there is nothing to rotate.',
+      'Take it away once no process of the release before has to read what is sealed, start every process anew, and rotate then.',
+    );
+  }
   const connection = await Connection.connect(temporal.connectionOptions);
   try {
     const { workflow } = new Client({
@@ -32,7 +39,15 @@ export async function rotateKeys(
       taskQueue: TASK_QUEUE,
       args: [{ shards: shards.length, ...options } satisfies RotateInput],
       staticSummary: 'Wrap what seals personal data by the newest key',
+      memo: { newDataKeys: options.newDataKeys },
     });
+    const { memo } = await handle.describe();
+    if (options.newDataKeys && memo?.['newDataKeys'] !== true) {
+      throw new UserError(
+        'A rotation without --data-keys is under way, which gives nobody a new data key.',
+        'Wait for its end, as the workflow rotate-keys or this command without --data-keys tells it, and ask again.',
+      );
+    }
     say('The rotation is under way. Ctrl-C leaves it so; the workflow is rotate-keys.');
     const watching = new AbortController();
     const watched = watch(
@@ -45,6 +60,7 @@ export async function rotateKeys(
     await watched;
     say(`Done: ${inWords(done)}.`);
     if (done.locked > 0) say('A key that is not given wraps what is locked: see `holdfast keys list`.');
+    if (done.left?.length) say(`Left as it is: ${done.left.join(', ')}${isMore(done) ? ' and more' : ''}.`);
     return done;
   } finally {
     await connection.close();
@@ -65,6 +81,10 @@ async function watch(
   }
 }
 
-function inWords({ resealed, rewrapped, locked }: Rotated): string {
-  return `${resealed} rows sealed anew, ${rewrapped} keys wrapped anew, ${locked} locked`;
+export const isWhole = ({ locked, broken = 0 }: Rotated) => locked + broken === 0;
+
+const isMore = ({ locked, broken = 0, left = [] }: Rotated) => locked + broken > left.length;
+
+function inWords({ resealed, rewrapped, locked, broken = 0 }: Rotated): string {
+  return `${resealed} rows sealed anew, ${rewrapped} keys wrapped anew, ${locked} locked, ${broken} broken`;
 }

@@ -1,11 +1,14 @@
 import { listKeys } from '../../cli/keys/list';
 import { rotateKeys } from '../../cli/keys/rotate';
-import type { Rotated } from '../../contracts/keys';
+import { keyActivities } from '../../activities/keys';
+import { ROTATE_WORKFLOW_ID, type Rotated } from '../../contracts/keys';
 import { isNeeded, keyUse } from '../../ledger/key-use';
-import { fieldOf, keyOf, type Sealer } from '../../ledger/seal';
+import { createSealer, fieldOf, keyOf, type Sealer } from '../../ledger/seal';
 import { verifyShard } from '../../ledger/verify';
+import { resealSome } from '../../users/resealing';
 import { Users } from '../../users/store';
 import type { TestUser } from '../support/api';
+import { eventually } from '../support/eventually';
 import { TestHoldfast, walletOf } from '../support/holdfast';
 import { addBankAccount } from '../support/payments';
 import { COMMAND_KEY, SEAL_KEYS, sealedEarlier, testSealer } from '../support/sealer';
@@ -144,6 +147,87 @@ test('a data key whose wrapping key is not given is left as it is, and told of',
   expect((await usesOf(holdfast.api.deps.sealer))['lost']).toMatchObject({ isGiven: false, wraps: 1 });
   expect((await listed()).isWhole).toBe(false);
   expect((await new Users(holdfast.shards, strange).byId(user.id))!.name).toBe('L');
+});
+
+test('what can’t be opened is left and named, keeps no other from being done, and its key is still needed', async () => {
+  const [row, key, whole] = [await signUp('broken_row'), await signUp('broken_key'), await signUp('beside_them')];
+  const broken = sealedEarlier('Broken').replace(/.....$/, 'AAAAA');
+  await db().updateTable('users').set({ name_sealed: broken }).where('id', '=', row.userId).execute();
+  const wrapped = Buffer.alloc(60, 1).toString('base64url');
+  await db().updateTable('data_keys').set({ wrapped }).where('owner_id', '=', key.userId).execute();
+  const { number } = await db()
+    .selectFrom('data_keys')
+    .select('number')
+    .where('owner_id', '=', key.userId)
+    .executeTakeFirstOrThrow();
+  const said: string[] = [];
+  const done = await rotateKeys(config(), { newDataKeys: false, pauseMs: 1 }, (line) => said.push(line));
+  expect(done).toMatchObject({ broken: 2 });
+  expect(done.left).toEqual(expect.arrayContaining([row.userId, `${key.userId}.${number}`]));
+  expect(said.at(-1)).toMatch(new RegExp(`^Left as it is: .*${row.userId}`));
+  expect(said.join()).not.toContain(broken);
+  const uses = await usesOf(holdfast.api.deps.sealer);
+  expect(uses['test']).toMatchObject({ wraps: 1, seals: 1 });
+  expect(isNeeded(uses['test']!)).toBe(true);
+  expect((await listed()).lines).toContain('shard 0: test is needed: 1 data keys are wrapped by it, 1 rows sealed');
+  expect((await nameOf(whole.token)).name).toBe('Name of beside_them');
+  expect(await nameOf(row.token)).toMatchObject({ name: '', email: 'broken_row@example.com' });
+  const texts = await db()
+    .selectFrom('users')
+    .select(['id', 'name_sealed as text'])
+    .where('id', 'in', [row.userId, key.userId, whole.userId])
+    .execute();
+  const opened = await testSealer(holdfast.shards, [NEW, OLD]).openAll(
+    texts.map(({ id, text }) => ({ text, field: fieldOf.name(id) })),
+  );
+  expect(texts.map(({ text }) => opened(text)).sort()).toEqual(['Name of beside_them', null, null]);
+});
+
+test('what an attempt that was killed left is done by the next, whatever that process remembers', async () => {
+  const people = await Promise.all(Array.from({ length: 4 }, (_, n) => signUp(`killed_${n}`)));
+  const [first, second] = [testSealer(holdfast.shards, [NEW, OLD]), testSealer(holdfast.shards, [NEW, OLD])];
+  for (const { userId } of people) await second.keys.newestOf(userId);
+  const since = new Date();
+  const attempt = (sealer: Sealer, reached: () => void) =>
+    resealSome(holdfast.shards.shard(0), sealer, { after: '', limit: 1_000, oldKeysAreOf: since, reached });
+  const killed = () => {
+    throw new Error('killed');
+  };
+  await expect(attempt(first, killed)).rejects.toThrow('killed');
+  await attempt(second, () => undefined);
+  for (const { userId } of people) {
+    const row = await db().selectFrom('users').selectAll().where('id', '=', userId).executeTakeFirstOrThrow();
+    const keys = await db().selectFrom('data_keys').select('number').where('owner_id', '=', userId).execute();
+    expect(keys).toHaveLength(2);
+    const newest = keys.map(({ number }) => number).reduce((one, other) => (one > other ? one : other));
+    for (const text of [row.name_sealed, row.email_sealed]) expect(keyOf(text)?.number).toBe(newest);
+  }
+});
+
+test('new data keys are not promised by a rotation under way that makes none', async () => {
+  await holdfast.stopWorkers();
+  const plain = rotate();
+  await eventually(
+    async () => {
+      const { status } = await holdfast.outside.client.workflow.getHandle(ROTATE_WORKFLOW_ID).describe();
+      expect(status.name).toBe('RUNNING');
+    },
+    { withinMs: 15_000 },
+  );
+  await expect(rotate(true)).rejects.toThrow('A rotation without --data-keys is under way');
+  await holdfast.startWorkers();
+  await plain;
+});
+
+test('nothing is rotated while data keys are switched off', async () => {
+  const { secrets, ...rest } = config();
+  const off = { ...rest, secrets: { ...secrets, dataKeys: false } };
+  const asked = rotateKeys(off, { newDataKeys: true, pauseMs: 1 }, () => undefined);
+  await expect(asked).rejects.toThrow('HOLDFAST_DATA_KEYS is off');
+  const sealer = createSealer({ shards: holdfast.shards, ...off.secrets });
+  const { rotateSome } = keyActivities({ shards: holdfast.shards, sealer } as never);
+  const place = { shard: 0, part: 'users' as const, after: '', newDataKeys: true, since: new Date().toISOString() };
+  await expect(rotateSome(place)).rejects.toThrow('HOLDFAST_DATA_KEYS is off');
 });
 
 function accountRow(id: string) {
