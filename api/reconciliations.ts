@@ -10,7 +10,7 @@ import { Problem } from './problems';
 import { route, type Route } from './routes';
 import { sendJson } from './send';
 
-/** What reconciliation found, and starting one: it changes nothing, so whoever may read may start it. */
+/** What reconciliation found, and starting one: it moves no money, but it works and writes, so not for who only reads. */
 export function reconciliationRoutes(deps: Pick<ApiDeps, 'shards' | 'owners' | 'reconcileYoungMs'>): Route[] {
   const { shards, owners, reconcileYoungMs: youngMs } = deps;
   return [

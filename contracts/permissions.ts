@@ -45,7 +45,7 @@ export const PERMISSIONS = {
   'inbox:read': STAFF,
   'inbox:resolve': OPERATORS,
   'reconciliations:read': STAFF,
-  'reconciliations:start': STAFF,
+  'reconciliations:start': OPERATORS,
   'wallets:freeze': OPERATORS,
   'users:freeze': OPERATORS,
   'limits:read-any': STAFF,

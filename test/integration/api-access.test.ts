@@ -87,7 +87,7 @@ const rows: Record<string, Row> = {
     stranger: 403,
   },
   listReconciliations: { path: '/v1/ops/reconciliations', for: STAFF, stranger: 403 },
-  startReconciliation: { path: '/v1/ops/reconciliations', for: STAFF, stranger: 403 },
+  startReconciliation: { path: '/v1/ops/reconciliations', for: OPERATORS, stranger: 403 },
   getReconciliation: { path: '/v1/ops/reconciliations/rc_0_books-1', for: STAFF, stranger: 403 },
   listAudit: { path: '/v1/ops/audit', for: STAFF, stranger: 403 },
   freezeWallet: { path: '/v1/ops/wallets/victim.SGD/freeze', request: { body: why }, for: OPERATORS, stranger: 403 },

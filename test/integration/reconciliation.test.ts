@@ -216,12 +216,14 @@ async function settled(): Promise<string> {
 
 describe('over the API', () => {
   let auditor: TestUser;
+  let ops: TestUser;
   beforeAll(async () => {
     auditor = await holdfast.api.newUser('auditor_of_all', { roles: ['auditor'] });
+    ops = await holdfast.api.newUser('ops_of_all', { roles: ['ops'] });
   });
 
   test('a run is started, listed part by part, and shown with its findings', async () => {
-    const { status, body } = await holdfast.api.post('/v1/ops/reconciliations', undefined, auditor.token);
+    const { status, body } = await holdfast.api.post('/v1/ops/reconciliations', undefined, ops.token);
     expect(status).toBe(202);
     const parts = await eventually(
       async () => {
@@ -246,7 +248,8 @@ describe('over the API', () => {
     expect((await holdfast.api.get(`/v1/ops/reconciliations/${near.userId}`, auditor.token)).status).toBe(404);
   });
 
-  test('customers may neither read nor start one', async () => {
+  test('customers may neither read nor start one, and an auditor reads only', async () => {
+    expect((await holdfast.api.post('/v1/ops/reconciliations', undefined, auditor.token)).status).toBe(403);
     expect((await holdfast.api.get('/v1/ops/reconciliations', near.token)).status).toBe(403);
     expect((await holdfast.api.post('/v1/ops/reconciliations', undefined, near.token)).status).toBe(403);
   });

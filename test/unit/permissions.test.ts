@@ -18,6 +18,13 @@ test('docs/access.md says of every permission who has it, and of no other', () =
   );
 });
 
+test('an auditor changes nothing but their own', () => {
+  const own = ['password:change', 'sessions:manage', 'api-keys:manage'];
+  const reading = /:(read|read-any|find|decode)$/;
+  const more = (Object.keys(PERMISSIONS) as Permission[]).filter((each) => roleFor(each, ['auditor']));
+  expect(more.filter((each) => !reading.test(each) && !own.includes(each))).toEqual([]);
+});
+
 test('whoever has several roles acts in the one of staff', () => {
   const permission: Permission = 'transactions:cancel';
   expect(roleFor(permission, ['customer', 'admin'])).toBe('admin');
