@@ -126,12 +126,14 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
       path: '/v1/sessions',
       tag: 'Users',
       summary: 'Sign out everywhere',
-      description: 'This session ends, too.',
+      description: 'This session ends, too, and with `revokeApiKeys` all API keys. Without it they stay good.',
       auth: 'sessions:manage',
+      query: schemas.endSessionsQuery,
       answers: { 204: { description: 'All have ended' } },
-      async handler({ req, res }) {
+      async handler({ req, res, query }) {
         const { userId } = requireCaller(req);
-        await sessions.endAll(userId, 'logged_out', await actingBy(req, deps.sealer, shardOfId(userId)!));
+        const ending = { why: 'logged_out' as const, revokeApiKeys: query.revokeApiKeys === 'true' };
+        await sessions.endAll(userId, ending, await actingBy(req, deps.sealer, shardOfId(userId)!));
         deps.callers.forget(userId);
         sendNothing(res);
       },

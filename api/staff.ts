@@ -124,14 +124,15 @@ function endSessions(deps: StaffDeps): Route {
     path: '/v1/ops/users/:username/sessions',
     tag: 'Ops',
     summary: 'Sign a user out everywhere',
-    description: 'They may sign in again; to keep them out, freeze them.',
+    description: 'Their API keys are revoked, too. They may sign in again; to keep them out, freeze them.',
     auth: 'sessions:end-any',
     pathParameters: usernameParameter,
-    answers: { 204: { description: 'All their sessions have ended' } },
+    answers: { 204: { description: 'All their sessions and API keys have ended' } },
     problems: ['not_found', 'own_request'],
     async handler({ req, res }) {
       const user = await findUser(users, req);
-      await sessions.endAll(user.id, 'ended_by_staff', await byStaff(req, deps, user));
+      const ending = { why: 'ended_by_staff' as const, revokeApiKeys: true };
+      await sessions.endAll(user.id, ending, await byStaff(req, deps, user));
       deps.callers.forget(user.id);
       sendNothing(res);
     },

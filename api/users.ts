@@ -57,7 +57,7 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers' |
       path: '/v1/me/password',
       tag: 'Users',
       summary: 'Change the password',
-      description: 'Ends all other sessions.',
+      description: 'Ends all other sessions, and with `revokeApiKeys` all API keys. Without it they stay good.',
       auth: 'password:change',
       rate: 'login',
       body: schemas.passwordChange,
@@ -72,7 +72,7 @@ export function userRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers' |
         const isTheirs = await logInGuard.through(who, async () => ((await isRight()) ? user : undefined));
         if (!isTheirs) throw new Problem('invalid_credentials');
         const hashes = { fromHash: user.passwordHash, toHash: await hashPassword(body.newPassword) };
-        const change = { ...hashes, keepSession: sessionId };
+        const change = { ...hashes, keepSession: sessionId, revokeApiKeys: body.revokeApiKeys };
         const changed = await users.changePassword(
           user.id,
           change,

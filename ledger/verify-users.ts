@@ -48,10 +48,14 @@ export async function checkApiKeys(books: Kysely<Database>, found: (finding: Fin
   for (let after = ''; ;) {
     const { rows } = await sql<KeyRow>`
       select k.id, k.user_id, k.scopes, k.expires_at, k.revoked_at is not null as revoked,
-        (select detail from events where subject_id = k.id and kind = 'api_key_made'
-          order by at, block, index limit 1) as made,
-        exists (select from events where subject_id = k.id and kind = 'api_key_revoked') as told_revoked
-      from api_keys k where k.id > ${after} order by k.id limit ${AT_ONCE}`.execute(books);
+        m.detail as made,
+        exists (select from events where subject_id = k.id and kind = 'api_key_revoked')
+          or exists (select from events e where e.subject_id = k.user_id and (e.block, e.index) > (m.block, m.index)
+            and (kind = 'user_erased' or detail::jsonb ->> 'apiKeys' = 'revoked')) as told_revoked
+      from api_keys k left join lateral (
+        select detail, block, index from events where subject_id = k.id and kind = 'api_key_made'
+        order by at, block, index limit 1) m on true
+      where k.id > ${after} order by k.id limit ${AT_ONCE}`.execute(books);
     for (const row of rows) {
       const detail = wrongInKey(row);
       if (detail !== undefined) found({ kind: 'api_key', subject: row.id, detail });

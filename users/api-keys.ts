@@ -39,6 +39,15 @@ const MAKE = `
 const REVOKE =
   'update api_keys set revoked_at = now() where id = $1 and user_id = $2 and revoked_at is null returning id';
 
+/** What an event says that ended all keys of its user. */
+export const KEYS_REVOKED = { apiKeys: 'revoked' };
+
+/** Part of a statement that takes more than the keys from a user: both are parameters of it. */
+export const revokedKeys = (owner: string, areMeant: string) => `
+  revoked as (
+    update api_keys set revoked_at = now() where ${areMeant}::boolean and user_id = ${owner} and revoked_at is null
+    returning id)`;
+
 /** Keys for services, on their owners' shards. */
 export class ApiKeys {
   constructor(

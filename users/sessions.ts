@@ -7,6 +7,7 @@ import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
 import { fieldOf, type Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
+import { KEYS_REVOKED, revokedKeys } from './api-keys';
 import { newSecret, secretHash } from './secrets';
 import type { Standing } from './standing';
 
@@ -52,7 +53,10 @@ const START = `
   insert into sessions (id, user_id, family_hash, refresh_hash, address_sealed, agent_sealed, expires_at)
   select $1, id, $3, $4, $5, $6, $7 from users where id = $2 and status = 'active' returning id`;
 const END = 'update sessions set ended_at = now() where id = $1 and user_id = $2 and ended_at is null returning id';
-const END_ALL = 'update sessions set ended_at = now() where user_id = $1 and ended_at is null returning id';
+const END_ALL = `
+  with ended as (update sessions set ended_at = now() where user_id = $1 and ended_at is null returning id),
+    ${revokedKeys('$1', '$2')}
+  select id from ended union all select id from revoked`;
 /** The part of the token that stays is right, so it was this session's; the other part has been used before. */
 const END_REUSED = `
   update sessions set ended_at = now() where id = $1 and family_hash = $2 and refresh_hash <> $3 and ended_at is null
@@ -135,13 +139,13 @@ export class Sessions {
     });
   }
 
-  /** False when there is none. */
-  endAll(userId: UserId, why: EndReason, by: By): Promise<boolean> {
+  /** False when there is none, nor an API key that is to end with them. */
+  endAll(userId: UserId, { why, revokeApiKeys }: { why: EndReason; revokeApiKeys: boolean }, by: By): Promise<boolean> {
     return record(this.shards.forId(userId)!, {
       subjectId: userId,
       event: 'sessions_ended',
-      detail: { why },
-      change: { name: 'end-sessions', text: END_ALL, values: [userId] },
+      detail: { why, ...(revokeApiKeys && KEYS_REVOKED) },
+      change: { name: 'end-sessions', text: END_ALL, values: [userId, revokeApiKeys] },
       ...by,
     });
   }

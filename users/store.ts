@@ -8,6 +8,7 @@ import type { Database } from '../ledger/schema';
 import { ERASED, fieldOf, type Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 import { isUnreadable } from '../ledger/wrapping';
+import { KEYS_REVOKED, revokedKeys } from './api-keys';
 
 export interface User {
   id: UserId;
@@ -39,7 +40,8 @@ const ADD_USER = `
 const CHANGE_PASSWORD = `
   with done as (update users set password_hash = $3 where id = $1 and password_hash = $2 returning id),
     ended as (
-      update sessions set ended_at = now() where user_id in (select id from done) and id <> $4 and ended_at is null)
+      update sessions set ended_at = now() where user_id in (select id from done) and id <> $4 and ended_at is null),
+    ${revokedKeys('(select id from done)', '$5')}
   select id from done`;
 const SET_ROLES = 'update users set roles = $2::text[] where id = $1 and roles <> $2::text[] returning id';
 const SET_FROZEN = `
@@ -110,13 +112,16 @@ export class Users {
   /** Only where the password is still the one that was checked: of two changes at once, one is told to try again. */
   changePassword(
     id: UserId,
-    { fromHash, toHash, keepSession = '' }: { fromHash: string; toHash: string; keepSession?: string | undefined },
+    change: { fromHash: string; toHash: string; keepSession?: string | undefined; revokeApiKeys: boolean },
     by: By,
   ): Promise<boolean> {
+    const { fromHash, toHash, keepSession = '', revokeApiKeys } = change;
+    const values = [id, fromHash, toHash, keepSession, revokeApiKeys];
     return record(this.shards.forId(id)!, {
       subjectId: id,
       event: 'password_changed',
-      change: { name: 'change-password', text: CHANGE_PASSWORD, values: [id, fromHash, toHash, keepSession] },
+      detail: revokeApiKeys ? KEYS_REVOKED : {},
+      change: { name: 'change-password', text: CHANGE_PASSWORD, values },
       ...by,
     });
   }

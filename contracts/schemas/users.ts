@@ -52,8 +52,12 @@ export const passwordChange = z
   .strictObject({
     currentPassword: text(200).min(1),
     newPassword: text(200).min(10, 'must have at least 10 characters'),
+    revokeApiKeys: z.boolean().default(false).meta({ description: 'Whether my API keys end with it' }),
   })
   .meta({ id: 'PasswordChange' });
+export const endSessionsQuery = z.strictObject({
+  revokeApiKeys: z.enum(['true', 'false']).default('false').meta({ description: 'Whether my API keys end with them' }),
+});
 
 const scopes = z
   .array(z.enum(SCOPES, 'must be a permission that a key can have'))

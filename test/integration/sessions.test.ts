@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { Callers } from '../../api/callers';
+import { verifyShard } from '../../ledger/verify';
 import { TestApi, type Answer, type TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
 
@@ -239,5 +240,64 @@ describe('all sessions end', () => {
       status: 403,
       body: { code: 'own_request' },
     });
+  });
+});
+
+describe('API keys', () => {
+  const make = async (token: string) => {
+    const wanted = { name: 'for a service', scopes: ['profile:read'], expiresInDays: 1 };
+    const { status, body } = await api.post('/v1/api-keys', wanted, token);
+    expect(status).toBe(201);
+    return body as { id: string; key: string };
+  };
+  const changePassword = (token: string, more: object) => {
+    const body = { currentPassword: PASSWORD, newPassword: PASSWORD, ...more };
+    return api.ask('PUT', '/v1/me/password', { token, body });
+  };
+  const ways: [string, string, (token: string, name: string) => Promise<Answer>][] = [
+    ['changed', 'the password is changed, and they with it', (token) => changePassword(token, { revokeApiKeys: true })],
+    ['left', 'their owner signs out everywhere, and they are to end', (token) => end('?revokeApiKeys=true', token)],
+    [
+      'thrown_out',
+      'staff signs their owner out',
+      (_, name) => api.ask('DELETE', `/v1/ops/users/${name}/sessions`, { token: olivia.token }),
+    ],
+  ];
+
+  test('outlive a change of the password, and signing out everywhere, unless they are to end as well', async () => {
+    await signUp('keeps_keys');
+    const { accessToken } = await signIn('keeps_keys');
+    const { key } = await make(accessToken);
+    expect((await changePassword(accessToken, {})).status).toBe(204);
+    expect((await end('', accessToken)).status).toBe(204);
+    expect(await isGood(key)).toBe(true);
+  });
+
+  test.each(ways)('of %s end when %s, all at once, and the chain knows it', async (name, _when, way) => {
+    await signUp(name);
+    const { accessToken } = await signIn(name);
+    const [one, other] = [await make(accessToken), await make(accessToken)];
+    expect(await isGood(one.key)).toBe(true);
+    expect((await way(accessToken, name)).status).toBe(204);
+    for (const { key } of [one, other]) expect(await isGood(key)).toBe(false);
+    const { userId } = await meOf(name);
+    expect((await told(userId)).at(-1)).toMatchObject({ detail: { apiKeys: 'revoked' } });
+
+    const again = await make((await signIn(name)).accessToken);
+    expect(await isGood(again.key)).toBe(true);
+    const { db } = api.deps.shards.shard(0);
+    expect((await verifyShard(db)).findings).toEqual([]);
+    await owner.query('update api_keys set revoked_at = null where id = $1', [other.id]);
+    expect((await verifyShard(db)).findings).toMatchObject([{ kind: 'api_key', subject: other.id }]);
+    await owner.query('update api_keys set revoked_at = now() where id = $1', [other.id]);
+  });
+
+  test('end by staff where there is no session any more', async () => {
+    await signUp('only_keys');
+    const { accessToken } = await signIn('only_keys');
+    const { key } = await make(accessToken);
+    await end('/current', accessToken);
+    expect((await api.ask('DELETE', '/v1/ops/users/only_keys/sessions', { token: olivia.token })).status).toBe(204);
+    expect(await isGood(key)).toBe(false);
   });
 });
