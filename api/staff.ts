@@ -2,9 +2,11 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import { parseWalletName, shardOfId, USERNAME, walletName } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
+import { GIVEN_BY_TWO } from '../contracts/permissions';
 import { ROLES } from '../contracts/statuses';
 import { houseOf } from '../ledger/data-keys';
 import { fieldOf } from '../ledger/seal';
+import { RoleProposals } from '../users/role-proposals';
 import { Sessions } from '../users/sessions';
 import { Users, type User } from '../users/store';
 import { actingBy } from './acting';
@@ -93,22 +95,37 @@ function ofUser(deps: StaffDeps, kind: 'freeze' | 'unfreeze'): Route {
 
 function roles(deps: StaffDeps): Route {
   const users = new Users(deps.shards, deps.sealer);
+  const proposals = new RoleProposals(deps.shards);
   return route({
     id: 'setRoles',
     method: 'put',
     path: '/v1/ops/users/:username/roles',
     tag: 'Ops',
     summary: 'Say what a user may do',
-    description: 'All their roles, never one’s own. They hold within seconds, and at once for what staff changes.',
+    description:
+      'All their roles, never one’s own. They hold within seconds, and at once for what staff changes. To make somebody ' +
+      '`ops` or `admin`, two admins have to ask for the same within a day.',
     auth: 'roles:set',
     pathParameters: usernameParameter,
     body: schemas.rolesChange,
-    answers: { 200: { description: 'As they now stand', schema: schemas.staffUser } },
+    answers: {
+      200: { description: 'As they now stand', schema: schemas.staffUser },
+      202: { description: 'Proposed: another admin has to ask for the same', schema: schemas.rolesProposal },
+    },
     problems: ['not_found', 'own_request'],
     async handler({ req, res, body }) {
       const user = await findUser(users, req);
       const wanted = ROLES.filter((role) => body.roles.includes(role));
-      await users.setRoles(user.id, wanted, await byStaff(req, deps, user));
+      const byTwo = wanted.filter((role) => GIVEN_BY_TWO.includes(role));
+      const by = await byStaff(req, deps, user);
+      if (byTwo.every((role) => user.roles.includes(role))) {
+        // What they had may be taken from them in this moment: then this gives it back to nobody.
+        await users.setRoles(user.id, wanted, by, byTwo);
+      } else if (!(await proposals.confirm(user.id, wanted, by))) {
+        await proposals.propose(user.id, wanted, by);
+        const standing = await proposals.find(user.id);
+        if (standing) return sendJson(res, 202, { ...standing, proposedAt: standing.proposedAt.toISOString() });
+      }
       deps.callers.forget(user.id);
       sendJson(res, 200, staffView(await findUser(users, req)));
     },

@@ -150,8 +150,11 @@ program
 
 program
   .command('roles')
-  .summary('say what a user may do: how the first admin comes to be')
-  .description('All the roles of the user from now on. Afterwards, admins do it with PUT /v1/ops/users/<name>/roles.')
+  .summary('say what a user may do: how the first two admins come to be')
+  .description(
+    'All the roles of the user from now on. Afterwards, admins do it with PUT /v1/ops/users/<name>/roles; two of them, to\n' +
+      'make somebody ops or admin.',
+  )
   .argument('<username>')
   .argument('<roles...>', 'customer, ops, auditor, admin')
   .action(async (username: string, roles: string[]) => {

@@ -8,7 +8,7 @@ import { UserError } from './user-error';
 
 const log = { info() {}, warn() {}, error() {} };
 
-/** Makes the first admin, whom nobody else could: told of in the audit like any other change of roles. */
+/** Makes the first admins, whom nobody else could: told of in the audit like any other change of roles. */
 export async function setRoles(config: Config, name: string, wanted: readonly string[]): Promise<void> {
   const strange = wanted.find((role) => !ROLES.includes(role as Role));
   if (strange !== undefined) throw new UserError(`There is no role ${strange}.`, `Roles are ${ROLES.join(', ')}.`);

@@ -60,6 +60,9 @@ export const PERMISSIONS = {
 
 export type Permission = keyof typeof PERMISSIONS;
 
+/** Whoever has one of these may be the second of two people, so two people give it. */
+export const GIVEN_BY_TWO: readonly Role[] = OPERATORS;
+
 /** What takes the person: whoever got hold of a key could stay, by these, when it is taken from them. */
 export const NEVER_BY_KEY: readonly Permission[] = [
   'password:change',

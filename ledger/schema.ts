@@ -77,6 +77,7 @@ export interface Database {
     erased_at: Date | null;
   };
   erased_names: { name_index: string };
+  role_proposals: { user_id: string; roles: Role[]; proposed_by: string; proposed_at: Generated<Date> };
   accounts: {
     id: string;
     kind: 'user' | 'system';

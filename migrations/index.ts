@@ -13,6 +13,7 @@ import * as snapshots from './0008-snapshots';
 import * as access from './0009-access';
 import * as guard from './0011-guard';
 import * as privacy from './0012-privacy';
+import * as roleProposals from './0014-role-proposals';
 
 /** In order, for ever: a migration that has run anywhere is never edited, only followed. */
 const migrations: Record<string, Migration> = {
@@ -28,6 +29,7 @@ const migrations: Record<string, Migration> = {
   // 0010 was never used, and never will be: what comes before one that has run would be refused.
   '0011-guard': guard,
   '0012-privacy': privacy,
+  '0014-role-proposals': roleProposals,
 };
 
 export const MIGRATIONS: readonly string[] = Object.keys(migrations).sort();

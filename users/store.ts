@@ -43,7 +43,8 @@ const CHANGE_PASSWORD = `
       update sessions set ended_at = now() where user_id in (select id from done) and id <> $4 and ended_at is null),
     ${revokedKeys('(select id from done)', '$5')}
   select id from done`;
-const SET_ROLES = 'update users set roles = $2::text[] where id = $1 and roles <> $2::text[] returning id';
+const SET_ROLES = `
+  update users set roles = $2::text[] where id = $1 and roles <> $2::text[] and roles @> $3::text[] returning id`;
 const SET_FROZEN = `
   with done as (update users set status = $2 where id = $1 and status not in ($2, 'erased') returning id),
     wallets as (update accounts set owner_frozen = $3 where owner_id in (select id from done)),
@@ -126,13 +127,13 @@ export class Users {
     });
   }
 
-  /** False when they have these roles already. */
-  setRoles(id: UserId, roles: readonly Role[], by: By): Promise<boolean> {
+  /** False when they have these roles already, or not all of those that they should have before. */
+  setRoles(id: UserId, roles: readonly Role[], by: By, before: readonly Role[] = []): Promise<boolean> {
     return record(this.shards.forId(id)!, {
       subjectId: id,
       event: 'roles_changed',
       detail: { roles },
-      change: { name: 'set-roles', text: SET_ROLES, values: [id, roles] },
+      change: { name: 'set-roles', text: SET_ROLES, values: [id, roles, before] },
       ...by,
     });
   }

@@ -90,6 +90,15 @@ export const apiKeyList = z.strictObject({ data: z.array(apiKey) }).meta({ id: '
 export const rolesChange = z
   .strictObject({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) })
   .meta({ id: 'RolesChange' });
+export const rolesProposal = z
+  .strictObject({
+    userId: z.string(),
+    roles: z
+      .array(z.enum(ROLES))
+      .meta({ description: 'All that the user is to have, once another admin says the same' }),
+    proposedAt: timestamp,
+  })
+  .meta({ id: 'RolesProposal' });
 export const staffUser = z
   .strictObject({
     id: z.string(),

@@ -142,9 +142,15 @@ describe('each change is told of once, with who, when, from where and by which r
     ],
     [
       'giving roles',
-      as(() => ada, 'PUT', '/v1/ops/users/carla/roles', { roles: ['ops', 'customer'] }),
+      as(() => ada, 'PUT', '/v1/ops/users/carla/roles', { roles: ['auditor', 'customer'] }),
       200,
-      { kind: 'roles_changed', role: 'admin', detail: { roles: ['customer', 'ops'] } },
+      { kind: 'roles_changed', role: 'admin', detail: { roles: ['customer', 'auditor'] } },
+    ],
+    [
+      'proposing roles that take two to give',
+      as(() => ada, 'PUT', '/v1/ops/users/carla/roles', { roles: ['ops', 'customer'] }),
+      202,
+      { kind: 'roles_proposed', role: 'admin', detail: { roles: ['customer', 'ops'] } },
     ],
   ];
 
@@ -299,7 +305,7 @@ describe('the list', () => {
       'open',
       'limits_changed',
     ]);
-    expect(await kinds(`subject=${carla.userId}&actor=ada`)).toEqual(['roles_changed']);
+    expect(await kinds(`subject=${carla.userId}&actor=ada`)).toEqual(['roles_proposed', 'roles_changed']);
     expect(await kinds('kind=password_changed')).toEqual(['password_changed']);
     expect(await kinds('subject=nobody_at_all')).toEqual([]);
     const [first, second] = (await audit('?order=oldest')) as [Item, Item];

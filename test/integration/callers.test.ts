@@ -75,7 +75,7 @@ describe('what a member of staff changes', () => {
 
   test('may be more than before as soon as they were given more', async () => {
     const { token } = await api.newUser('promoted');
-    expect((await setRoles('promoted', ['ops'])).status).toBe(200);
+    expect((await setRoles('promoted', ['auditor'])).status).toBe(200);
     expect((await api.get('/v1/ops/attention', token)).status).toBe(200);
   });
 });

@@ -1,4 +1,6 @@
-import { TestApi } from '../support/api';
+import { verifyShard } from '../../ledger/verify';
+import { Users } from '../../users/store';
+import { TestApi, type TestUser } from '../support/api';
 import { holdfast } from '../support/command';
 
 const PASSWORD = 'a good long password';
@@ -63,4 +65,65 @@ test('says in a sentence that there is no such user or role, and changes nothing
     err: 'There is no role king.\n  Roles are customer, ops, auditor, admin.\n',
   });
   expect(await told()).toEqual(before);
+});
+
+describe('over the API', () => {
+  let admins: [TestUser, TestUser];
+  beforeAll(async () => {
+    const admin = (name: string) => api.newUser(name, { roles: ['admin'] });
+    admins = [await admin('ada'), await admin('adam')];
+  });
+  const give = ({ token }: TestUser, name: string, wanted: string[]) =>
+    api.ask('PUT', `/v1/ops/users/${name}/roles`, { token, body: { roles: wanted } });
+  const shard = () => api.deps.shards.shard(0);
+
+  test('one admin alone makes nobody ops or admin, however often they ask; a second who says the same does', async () => {
+    const { userId, token } = await api.newUser('second_account');
+    for (const _ of [1, 2]) {
+      expect(await give(admins[0], 'second_account', ['ops', 'customer'])).toMatchObject({
+        status: 202,
+        body: { userId, roles: ['customer', 'ops'] },
+      });
+    }
+    expect((await give(admins[0], 'second_account', ['admin'])).body).toMatchObject({ roles: ['admin'] });
+    // To say something else is to propose it.
+    expect(await give(admins[1], 'second_account', ['ops'])).toMatchObject({ status: 202, body: { roles: ['ops'] } });
+    expect((await api.get('/v1/ops/attention', token)).status).toBe(403);
+    expect(await give(admins[0], 'second_account', ['ops'])).toMatchObject({ status: 200, body: { roles: ['ops'] } });
+    expect((await api.get('/v1/ops/attention', token)).status).toBe(200);
+    const { body } = await api.get(`/v1/ops/audit?subject=${userId}&order=oldest`, admins[0].token);
+    expect((body.data as { kind: string }[]).map(({ kind }) => kind)).toEqual([
+      'user_created',
+      ...['roles_proposed', 'roles_proposed', 'roles_proposed', 'roles_changed'],
+    ]);
+    expect((await verifyShard(shard().db)).findings).toEqual([]);
+  });
+
+  test('one admin alone takes any role away, and gives those that decide nothing', async () => {
+    await api.newUser('demoted', { roles: ['ops', 'admin'] });
+    expect((await give(admins[0], 'demoted', ['ops', 'auditor'])).body).toMatchObject({ roles: ['ops', 'auditor'] });
+    expect((await give(admins[0], 'demoted', ['customer'])).body).toMatchObject({ roles: ['customer'] });
+    expect((await give(admins[0], 'demoted', ['ops', 'customer'])).status).toBe(202);
+    expect((await give(admins[0], 'ada', ['ops'])).body).toMatchObject({ code: 'own_request' });
+  });
+
+  test('what is taken away in the same moment is not given back by who saw it still there', async () => {
+    const { userId } = await api.newUser('taken_away');
+    const users = new Users(api.deps.shards, api.deps.sealer);
+    const by = { actorId: admins[0].userId };
+    expect(await users.setRoles(userId, ['ops', 'auditor'], by, ['ops'])).toBe(false);
+    expect((await users.byUsername('taken_away'))!.roles).toEqual(['customer']);
+  });
+
+  test('what was proposed is forgotten after a day', async () => {
+    const { userId } = await api.newUser('forgotten');
+    expect((await give(admins[0], 'forgotten', ['ops'])).status).toBe(202);
+    await shard()
+      .db.updateTable('role_proposals')
+      .set({ proposed_at: new Date(Date.now() - 25 * 3_600_000) })
+      .where('user_id', '=', userId)
+      .execute();
+    expect((await give(admins[1], 'forgotten', ['ops'])).status).toBe(202);
+    expect((await give(admins[0], 'forgotten', ['ops'])).status).toBe(200);
+  });
 });

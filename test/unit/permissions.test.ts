@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { PERMISSIONS, roleFor, type Permission } from '../../contracts/permissions';
+import { GIVEN_BY_TWO, PERMISSIONS, roleFor, type Permission } from '../../contracts/permissions';
 import { ROLES } from '../../contracts/statuses';
 
 const page = readFileSync(path.join(__dirname, '../../docs/access.md'), 'utf8');
@@ -16,6 +16,13 @@ test('docs/access.md says of every permission who has it, and of no other', () =
       ]),
     ),
   );
+});
+
+test('whoever may be the second of two people was made so by two', () => {
+  const byTwo = ['transactions:approve', 'transactions:resolve', 'personal-data:erase', 'roles:set'] as const;
+  for (const permission of byTwo) {
+    expect(GIVEN_BY_TWO).toEqual(expect.arrayContaining([...PERMISSIONS[permission]]));
+  }
 });
 
 test('an auditor changes nothing but their own', () => {
