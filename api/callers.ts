@@ -6,13 +6,15 @@ import type { By } from '../ledger/by';
 import { isPassing, ShardUnavailable } from '../ledger/postgres';
 import type { Database } from '../ledger/schema';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
-import { idOfKey, keyStanding, noteKeyUsed } from '../users/api-keys';
+import type { Sealer } from '../ledger/seal';
+import { idOfKey, isMarkedKey, keyStanding, noteKeyUsed } from '../users/api-keys';
 import { identityStanding } from '../users/identities';
 import { noteSessionUsed, sessionStanding } from '../users/sessions';
 import { userStanding, type Standing } from '../users/standing';
 import { Problem, shardUnavailable } from './problems';
 import type { Provider, Vouched } from './provider';
 import type { Caller, Tokens } from './tokens';
+import type { Unproven } from './unproven';
 
 /** What somebody shows to say who they are, and where to find out whether it still holds. */
 interface Proof {
@@ -29,12 +31,16 @@ interface Proof {
 /** What is asked for, and by whom an event that it leaves is told. */
 export interface How {
   changes: boolean;
+  /** From where. */
+  address?: string;
   trace?: (shard: number) => Promise<Partial<By>>;
 }
 
 interface Options {
   shards: Shards;
   tokens: Tokens;
+  sealer: Pick<Sealer, 'mark'>;
+  unproven: Unproven;
   /** Whose tokens are accepted besides our own. */
   provider?: Provider | undefined;
   /** How long what was found out about a caller may be relied on. */
@@ -56,8 +62,9 @@ export class Callers {
   constructor(private readonly options: Options) {}
 
   /** Throws for whatever doesn't let anybody in, or no longer does. */
-  async identify(shown: string | undefined, { changes, trace }: How): Promise<Caller> {
-    const proof = await this.proofOf(shown, trace).catch((cause: unknown) => {
+  async identify(shown: string | undefined, how: How): Promise<Caller> {
+    const { changes } = how;
+    const proof = await this.proofOf(shown, how).catch((cause: unknown) => {
       // Why it failed is of use to nobody who should have a token.
       throw cause instanceof Problem ? cause : noLongerGood();
     });
@@ -72,9 +79,9 @@ export class Callers {
     for (const [key, { caller }] of this.remembered) if (caller.userId === userId) this.remembered.delete(key);
   }
 
-  private async proofOf(shown: string | undefined, trace: How['trace']): Promise<Proof> {
+  private async proofOf(shown: string | undefined, { address = '', trace }: How): Promise<Proof> {
     if (shown === undefined) throw new TypeError('This is no token');
-    if (shown.startsWith('hf_')) return this.proofOfKey(shown);
+    if (shown.startsWith('hf_')) return this.proofOfKey(shown, address);
     const { provider, tokens } = this.options;
     if (provider?.isFor(shown)) return this.proofOfIdentity(shown, await provider.verify(shown), trace);
     return this.proofOfToken(tokens.verify(shown));
@@ -93,15 +100,19 @@ export class Callers {
     };
   }
 
-  private proofOfKey(key: string): Proof {
+  private proofOfKey(key: string, address: string): Proof {
+    const { shards, sealer, unproven } = this.options;
     const keyId = idOfKey(key);
-    const shard = keyId === undefined ? undefined : this.options.shards.forId(keyId);
+    const shard = keyId === undefined ? undefined : shards.forId(keyId);
     if (keyId === undefined || !shard) throw new TypeError('This is no key');
     return {
       key,
       shard,
       caller: { keyId },
-      look: (db) => keyStanding(db, keyId, key),
+      look: (db) => {
+        const look = () => keyStanding(db, keyId, key);
+        return isMarkedKey(sealer, keyId, key) ? look() : unproven.through(address, look);
+      },
       noteUsed: (db) => noteKeyUsed(db, keyId),
     };
   }

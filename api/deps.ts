@@ -11,6 +11,7 @@ import type { Lanes } from './lane';
 import type { LogInGuard } from './log-in-guard';
 import type { RateLimits } from './rate-limits';
 import type { Tokens } from './tokens';
+import type { Unproven } from './unproven';
 
 /** Everything the API needs of the rest; cli/ puts it together. */
 export interface ApiDeps {
@@ -23,6 +24,7 @@ export interface ApiDeps {
   sessionTtlSeconds: number;
   rates: RateLimits;
   logInGuard: LogInGuard;
+  unproven: Unproven;
   /** Whose word for where a request comes from is believed, as Express has it: nobody's, or how many proxies, or which. */
   trustProxy: false | number | string[];
   log: Logger;

@@ -85,10 +85,11 @@ export function serve(
     if (changes && deps.isStopping()) {
       throw new Problem('shutting_down', { headers: { Connection: 'close' } });
     }
-    if (row.rate !== 'none') await deps.rates.count(req, byAddress, addressOf(req));
+    const address = addressOf(req);
+    if (row.rate !== 'none') await deps.rates.count(req, byAddress, address);
     if (row.auth !== 'public') {
       const trace = (shard: number) => traceOf(req, deps.sealer, houseOf(shard));
-      const caller = await authenticate(deps.callers, req, { changes, trace });
+      const caller = await authenticate(deps.callers, req, { changes, address, trace });
       if (row.rate !== 'none') await deps.rates.count(req, byCaller, whoIs(caller));
       req.context.role = requirePermission(caller, row.auth);
     }

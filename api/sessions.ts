@@ -12,7 +12,10 @@ import { addressOf } from './rate-limits';
 import { route, type Route } from './routes';
 import { sendJson, sendNothing } from './send';
 
-type SessionDeps = Pick<ApiDeps, 'shards' | 'sealer' | 'tokens' | 'callers' | 'logInGuard' | 'sessionTtlSeconds'>;
+type SessionDeps = Pick<
+  ApiDeps,
+  'shards' | 'sealer' | 'tokens' | 'callers' | 'logInGuard' | 'unproven' | 'sessionTtlSeconds'
+>;
 
 export function sessionRoutes(deps: SessionDeps): Route[] {
   const users = new Users(deps.shards, deps.sealer);
@@ -71,9 +74,9 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
       answers: { 200: { description: 'The session, with new tokens', schema: schemas.session } },
       problems: ['invalid_refresh_token'],
       async handler({ req, res, body }) {
-        const refreshed = await sessions.refresh(body.refreshToken, clientOf(req), (userId) =>
-          traceOf(req, deps.sealer, userId),
-        );
+        const { refreshToken: token } = body;
+        const refresh = () => sessions.refresh(token, clientOf(req), (userId) => traceOf(req, deps.sealer, userId));
+        const refreshed = await (sessions.isMarked(token) ? refresh() : deps.unproven.through(addressOf(req), refresh));
         if (!refreshed) throw new Problem('invalid_refresh_token');
         sendJson(res, 200, sessionView(refreshed));
       },

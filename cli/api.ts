@@ -11,6 +11,7 @@ import { LogInGuard } from '../api/log-in-guard';
 import { Provider } from '../api/provider';
 import { RateLimits } from '../api/rate-limits';
 import { createTokens } from '../api/tokens';
+import { Unproven } from '../api/unproven';
 import { PAYMENT_TASK_QUEUE } from '../contracts/payments';
 import { LANE_TASK_QUEUE } from '../contracts/transfers';
 import { GroupPosts } from '../ledger/group-posts';
@@ -85,6 +86,7 @@ export async function runApi(config: Config): Promise<void> {
   const provider = config.provider && new Provider(config.provider);
   const { rates, redisUrl, trustProxy } = config.guard;
   const counters = redisUrl === undefined ? inProcess() : sharedBy(redisUrl, log);
+  const unproven = new Unproven(counters);
 
   let stopping = false;
   const app = createApp({
@@ -92,10 +94,14 @@ export async function runApi(config: Config): Promise<void> {
     names: new Names(shards),
     sealer,
     tokens,
-    callers: new Callers({ shards, tokens, provider, rememberMs: config.sessions.revokedWithinMs }),
+    callers: new Callers({
+      ...{ shards, tokens, sealer, unproven, provider },
+      rememberMs: config.sessions.revokedWithinMs,
+    }),
     sessionTtlSeconds: config.sessions.ttlSeconds,
     rates: new RateLimits(counters, rates),
     logInGuard: new LogInGuard(counters, new KnownAddresses(shards, config.secrets.commandKey), log),
+    unproven,
     trustProxy,
     log,
     lanes,

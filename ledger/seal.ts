@@ -27,6 +27,8 @@ export interface Sealer {
   begin(owner: string): Promise<FirstKey>;
   /** Finds a text again without saying what it is; it never changes. */
   index(kind: 'email' | 'username', text: string): string;
+  /** Tells what we made from what somebody made up; it never changes. */
+  mark(text: string): string;
   readonly keys: DataKeys;
   /** False while everything is sealed as before there were data keys. */
   readonly usesDataKeys: boolean;
@@ -60,7 +62,7 @@ export interface SealerOptions {
   sealKeys: readonly NamedKey[];
   /** False while processes run that know of no data keys: everything is then sealed as they read it. */
   dataKeys?: boolean;
-  /** The key of the indexes is derived from it: it never rotates. */
+  /** The keys of indexes and marks are derived from it: it never rotates. */
   commandKey: string;
 }
 
@@ -69,7 +71,8 @@ const EARLIER_VERSION = 's1';
 
 export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: SealerOptions): Sealer {
   const keys = new DataKeys(shards, environmentKeys(sealKeys));
-  const indexKey = Buffer.from(hkdfSync('sha256', commandKey, '', 'holdfast index', 32));
+  const derived = (what: string) => Buffer.from(hkdfSync('sha256', commandKey, '', what, 32));
+  const [indexKey, markKey] = [derived('holdfast index'), derived('holdfast mark')];
 
   function sealEarlier(text: string): string {
     const { id, key } = sealKeys[0]!;
@@ -125,6 +128,7 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
       };
     },
     index: (kind, text) => createHmac('sha256', indexKey).update(`${kind}\0${text.toLowerCase()}`).digest('base64url'),
+    mark: (text) => createHmac('sha256', markKey).update(text).digest('base64url'),
   };
 }
 

@@ -7,7 +7,7 @@ import { record } from '../ledger/record';
 import type { Database } from '../ledger/schema';
 import { fieldOf, type Sealer } from '../ledger/seal';
 import type { Shards } from '../ledger/shards';
-import { newSecret, secretHash } from './secrets';
+import { isMarked, newSecret, secretHash } from './secrets';
 import type { Standing } from './standing';
 
 export interface NewApiKey {
@@ -59,7 +59,7 @@ export class ApiKeys {
   async make(owner: UserId, wanted: NewApiKey, by: By): Promise<(ApiKey & { key: string }) | undefined> {
     const shard = this.shards.forId(owner)!;
     const id = newApiKeyId(shard.number);
-    const key = `hf_${id.slice('ak_'.length)}_${newSecret()}`;
+    const key = `hf_${id.slice('ak_'.length)}_${newSecret(this.sealer, id)}`;
     const { name, scopes, expiresAt } = wanted;
     const values = [
       id,
@@ -130,12 +130,17 @@ export class ApiKeys {
   }
 }
 
+const SECRET_LENGTH = 43;
 const KEY = /^hf_((?:0|[1-9][0-9]{0,3})_[a-z2-7]{26})_[A-Za-z0-9_-]{43}$/;
 
 /** The id that a key carries, and with it its shard; undefined for what is no key. */
 export function idOfKey(key: string): string | undefined {
   const [, id] = KEY.exec(key) ?? [];
   return id === undefined ? undefined : `ak_${id}`;
+}
+
+export function isMarkedKey(marker: Pick<Sealer, 'mark'>, id: string, key: string): boolean {
+  return isMarked(marker, id, key.slice(-SECRET_LENGTH));
 }
 
 /** How its owner stands now, as long as the key is good. */

@@ -8,7 +8,7 @@ import type { Database } from '../ledger/schema';
 import { fieldOf, type Sealer } from '../ledger/seal';
 import type { Shard, Shards } from '../ledger/shards';
 import { KEYS_REVOKED, revokedKeys } from './api-keys';
-import { newSecret, secretHash } from './secrets';
+import { isMarked, newSecret, secretHash } from './secrets';
 import type { Standing } from './standing';
 
 /** From where somebody signs in, as they say themselves. */
@@ -74,7 +74,7 @@ export class Sessions {
   async start(userId: UserId, client: Client, by: By): Promise<StartedSession | undefined> {
     const shard = this.shards.forId(userId)!;
     const sessionId = newSessionId(shard.number);
-    const [family, secret] = [newSecret(), newSecret()];
+    const [family, secret] = [newSecret(this.sealer, sessionId), newSecret(this.sealer, sessionId)];
     const expiresAt = new Date(Date.now() + this.ttlSeconds * 1_000);
     const hashes = [secretHash(family), secretHash(secret)];
     const { address, agent } = await this.sealed(userId, sessionId, client);
@@ -88,6 +88,12 @@ export class Sessions {
     return isStarted ? { sessionId, refreshToken: writeToken({ sessionId, family, secret }), expiresAt } : undefined;
   }
 
+  /** Whether a refresh token shows by itself that we made it; those from before they were marked don't. */
+  isMarked(token: string): boolean {
+    const parts = readToken(token);
+    return parts !== undefined && isMarked(this.sealer, parts.sessionId, parts.secret);
+  }
+
   /**
    * Each refresh token is good once. One that was used before is in two hands, and nobody knows whose are the right ones:
    * its session ends.
@@ -97,7 +103,7 @@ export class Sessions {
     const shard = parts && this.shards.forId(parts.sessionId);
     if (!shard) return undefined;
     const { sessionId, family } = parts;
-    const secret = newSecret();
+    const secret = newSecret(this.sealer, sessionId);
     const owner = await ownerOf(shard.db, sessionId);
     if (owner === undefined) return undefined;
     const { address, agent } = await this.sealed(owner, sessionId, client);

@@ -104,8 +104,7 @@ test('what a key does is told of as its owner’s doing, by that key; and it is 
 test('revoked, it is refused at once here and within seconds elsewhere; only its owner revokes it', async () => {
   const riva = await api.newUser('riva');
   const { id, key } = await make(riva, ['profile:read']);
-  const { shards, tokens } = api.deps;
-  const elsewhere = new Callers({ shards, tokens, rememberMs: 300 });
+  const elsewhere = new Callers({ ...api.deps, rememberMs: 300 });
   expect(await elsewhere.identify(key, { changes: false })).toMatchObject({ username: 'riva', keyId: id });
   const revoke = (token: string, which = id) => api.ask('DELETE', `/v1/api-keys/${which}`, { token });
   expect((await revoke(ada.token)).status).toBe(404);

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { Callers } from '../../api/callers';
+import { newApiKeyId } from '../../ledger/identity';
 import { openShards, type Shards } from '../../ledger/shards';
+import { isMarked, newSecret, secretHash } from '../../users/secrets';
 import { TestApi, type TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
 import { silent } from '../support/people';
@@ -23,7 +26,7 @@ afterAll(async () => {
 });
 
 /** As another process knows who is calling; it reaches the shard through the wire. */
-const another = (rememberMs: number) => new Callers({ shards: elsewhere, tokens: api.deps.tokens, rememberMs });
+const another = (rememberMs: number) => new Callers({ ...api.deps, shards: elsewhere, rememberMs });
 const READ = { changes: false };
 const CHANGE = { changes: true };
 const why = { reason: 'because' };
@@ -106,4 +109,58 @@ describe('a customer', () => {
     const far = api.deps.tokens.issue({ userId: 'us_7_a', username: 'ghost', roles: ['admin'] });
     await expect(another(0).identify(far.accessToken, READ)).rejects.toMatchObject({ code: 'unauthenticated' });
   });
+});
+
+describe('an API key that carries no mark of ours', () => {
+  const madeUp = () => `hf_0_${'a'.repeat(26)}_${randomBytes(32).toString('base64url')}`;
+  const asker = () => {
+    const callers = another(0);
+    return (address: string, key = madeUp()) =>
+      callers.identify(key, { ...READ, address }).then(
+        ({ username }) => username,
+        ({ code }: { code: string }) => code,
+      );
+  };
+
+  test('is looked up in vain so often only from one address, which keeps no marked one out', async () => {
+    const ask = asker();
+    const { token } = await api.newUser('marked');
+    const wanted = { name: 'for a service', scopes: ['profile:read'], expiresInDays: 1 };
+    const { body } = await api.post('/v1/api-keys', wanted, token);
+    const answers = await Promise.all(Array.from({ length: 80 }, () => ask('there')));
+    expect(answers.filter((answer) => answer === 'unauthenticated')).toHaveLength(60);
+    expect(answers.filter((answer) => answer === 'rate_limited')).toHaveLength(20);
+    expect(await ask('there', body.key)).toBe('marked');
+    expect(await ask('elsewhere')).toBe('unauthenticated');
+    wire.goAway();
+    expect(await ask('there')).toBe('rate_limited');
+  });
+
+  test('is good as long as it was, when it is from before there were marks', async () => {
+    const ask = asker();
+    const { userId } = await api.newUser('unmarked');
+    const id = newApiKeyId(0);
+    const key = `hf_${id.slice(3)}_${randomBytes(32).toString('base64url')}`;
+    const expires_at = new Date(Date.now() + 3_600_000);
+    await api.deps.shards
+      .shard(0)
+      .db.insertInto('api_keys')
+      .values({ id, user_id: userId, name_sealed: '', hash: secretHash(key), scopes: ['profile:read'], expires_at })
+      .execute();
+    for (let n = 0; n < 70; n += 1) expect(await ask('home', key)).toBe('unmarked');
+  });
+});
+
+test('a made-up refresh token is looked up so often only, and a made-up mark is none', async () => {
+  const madeUp = () => [`se_0_${'a'.repeat(26)}`, ...[1, 2].map(() => randomBytes(32).toString('base64url'))].join('.');
+  const refresh = async () => (await api.post('/v1/sessions/refresh', { refreshToken: madeUp() })).body.code as string;
+  const answers = await Promise.all(Array.from({ length: 70 }, refresh));
+  expect(answers.filter((code) => code === 'invalid_refresh_token')).toHaveLength(60);
+  expect(answers.filter((code) => code === 'rate_limited')).toHaveLength(10);
+
+  const { sealer } = api.deps;
+  const secret = newSecret(sealer, 'ak_0_one');
+  expect(isMarked(sealer, 'ak_0_one', secret)).toBe(true);
+  expect(isMarked(sealer, 'ak_0_other', secret)).toBe(false);
+  expect(isMarked(sealer, 'ak_0_one', randomBytes(32).toString('base64url'))).toBe(false);
 });

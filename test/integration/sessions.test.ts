@@ -140,8 +140,7 @@ describe('signing out', () => {
   test('ends this session and no other, in every process within seconds', async () => {
     await signUp('leaver');
     const [here, there] = [await signIn('leaver'), await signIn('leaver')];
-    const { shards, tokens } = api.deps;
-    const elsewhere = new Callers({ shards, tokens, rememberMs: 300 });
+    const elsewhere = new Callers({ ...api.deps, rememberMs: 300 });
     const identify = (token: string) => elsewhere.identify(token, { changes: false });
     expect(await identify(here.accessToken)).toMatchObject({ username: 'leaver', sessionId: here.id });
     expect((await end('/current', here.accessToken)).status).toBe(204);

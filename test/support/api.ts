@@ -13,6 +13,7 @@ import { LogInGuard } from '../../api/log-in-guard';
 import { RateLimits } from '../../api/rate-limits';
 import type { Provider } from '../../api/provider';
 import { createTokens, type Caller } from '../../api/tokens';
+import { Unproven } from '../../api/unproven';
 import { systemAccountId } from '../../contracts/ids';
 import { parseAmount } from '../../contracts/money';
 import type { PaymentSettings } from '../../contracts/payments';
@@ -93,6 +94,7 @@ export class TestApi {
       sessionTtlSeconds: 3_600,
       rates: new RateLimits(inProcess(), {}),
       logInGuard: new LogInGuard(inProcess(), new KnownAddresses(shards, COMMAND_KEY), log),
+      unproven: new Unproven(inProcess()),
       trustProxy: false as const,
       log,
       lanes: choose.lanes ?? NO_LANES,
