@@ -69,6 +69,15 @@ describe('who guesses the password of somebody', () => {
     expect((await signIn('victim', PASSWORD, '192.0.2.66')).status).toBe(429);
   });
 
+  test('has no more tries for having a whole network of IPv6, and neighbours are not held up', async () => {
+    await signUp('networked');
+    const answers = [];
+    for (let n = 0; n < 7; n += 1) answers.push((await signIn('networked', 'guess', `2001:db8:1:2::${n}`)).status);
+    expect(answers).toEqual([401, 401, 401, 401, 401, 401, 429]);
+    expect((await signIn('networked', PASSWORD, '2001:db8:1:2:ffff::1')).status).toBe(429);
+    expect((await signIn('networked', PASSWORD, '2001:db8:1:3::1')).status).toBe(201);
+  });
+
   test('has no more tries for making them all at once', async () => {
     await signUp('stormed');
     const answers = await statuses(Array.from({ length: 30 }, (_, n) => signIn('stormed', `guess ${n}`)));

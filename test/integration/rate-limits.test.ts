@@ -1,8 +1,10 @@
 import { Writable } from 'node:stream';
+import { Redis } from 'ioredis';
 import pino from 'pino';
 import { register } from 'prom-client';
 import { inProcess, sharedBy, take, type Counters } from '../../api/counters';
 import type { ApiDeps } from '../../api/deps';
+import { LogInGuard } from '../../api/log-in-guard';
 import { RateLimits } from '../../api/rate-limits';
 import type { RatePolicies } from '../../contracts/rate-limits';
 import { TestApi } from '../support/api';
@@ -151,6 +153,25 @@ withRedis('counted in a Redis that processes share', () => {
     );
     const taken = await Promise.all(Array.from({ length: 30 }, (_, n) => take(n % 2 ? one! : other!, 'k')));
     expect(taken.filter(({ isRefused }) => !isRefused)).toHaveLength(20);
+  });
+
+  test('nothing is counted in it without an end', async () => {
+    const shared = share();
+    const known = { has: async () => false, remember: async () => undefined };
+    const guard = new LogInGuard(shared, known, log);
+    const requests = shared.open({ name: 'ends', points: 1, seconds: 60 });
+    await eventually(async () => expect(await isShared(requests, 'one')).toBe(true));
+    const user = { id: 'us_0_a' };
+    for (let n = 0; n < 8; n += 1) {
+      const check = async () => (n === 7 ? user : undefined);
+      await guard.through({ username: 'ends', address: `home ${n % 2}` }, check).catch(() => undefined);
+    }
+    const client = new Redis(redis.url);
+    const keys = await client.keys('holdfast:*');
+    const names = keys.map((key) => key.split(':')[1]);
+    expect(names).toEqual(expect.arrayContaining(['ends', 'login_tries', 'login_budget']));
+    for (const key of keys) expect({ key, ends: (await client.pttl(key)) > 0 }).toEqual({ key, ends: true });
+    client.disconnect();
   });
 
   test('a request fails neither without it nor because it says nothing; then it is counted here, and there again later', async () => {

@@ -272,6 +272,19 @@ test('the proxy asks every API process whether it is ready, and repeats only wha
   );
 });
 
+test('what requests are counted in has a bound, keeps nothing on disk, and forgets first what would end soonest', () => {
+  const { command = [] } = compose.services['valkey']!;
+  const said = (option: string) => command[command.indexOf(option) + 1];
+  expect(said('--maxmemory')).toMatch(/^[1-9]\d*mb$/);
+  expect(said('--maxmemory-policy')).toBe('volatile-ttl');
+  expect([said('--save'), said('--appendonly')]).toEqual(['', 'no']);
+  expect(read('docs/rate-limits.md')).toContain(
+    `--maxmemory ${said('--maxmemory')} --maxmemory-policy ${said('--maxmemory-policy')}`,
+  );
+  const { hostname } = new URL(loadConfig(environmentOf(compose.services['api']!)).guard.redisUrl!);
+  expect(compose.services[hostname]?.image).toMatch(/^valkey\/valkey:/);
+});
+
 test('what is mounted is there: files of this repository, and volumes that are declared', () => {
   for (const [, { volumes = [], entrypoint = [] }] of services) {
     const folders = volumes.map((volume) => volume.split(':') as [string, string]);
