@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import { USERNAME, type UserId } from '../contracts/ids';
 import type { Role } from '../contracts/statuses';
 import type { By } from '../ledger/by';
+import { Kept } from '../ledger/kept';
 import { isPassing, ShardUnavailable } from '../ledger/postgres';
 import type { Database } from '../ledger/schema';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
@@ -58,8 +59,12 @@ const NOTE_USED_EVERY_MS = 60_000;
 export class Callers {
   private readonly remembered = new Map<string, { caller: Caller; until: number }>();
   private readonly looking = new Map<string, Promise<Caller>>();
+  /** What was no good once is not looked up again for as long: it won't be any more. */
+  private readonly refused: Kept<true>;
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    this.refused = new Kept(MAX_REMEMBERED, options.rememberMs);
+  }
 
   /** Throws for whatever doesn't let anybody in, or no longer does. */
   async identify(shown: string | undefined, how: How): Promise<Caller> {
@@ -68,6 +73,7 @@ export class Callers {
       // Why it failed is of use to nobody who should have a token.
       throw cause instanceof Problem ? cause : noLongerGood();
     });
+    if (this.refused.get(proof.key)) throw noLongerGood();
     const known = this.recall(proof.key) ?? this.looking.get(proof.key);
     const caller = await (known ?? this.look(proof, changes));
     const isMore = caller.roles.some((role) => role !== 'customer');
@@ -144,8 +150,10 @@ export class Callers {
   private async find({ key, shard, ...proof }: Proof, changes: boolean): Promise<Caller> {
     const until = performance.now() + this.options.rememberMs;
     const standing = await ask(shard, changes, proof.look);
-    if (!standing) throw noLongerGood();
-    if (standing.status === 'erased') throw noLongerGood();
+    if (!standing || standing.status === 'erased') {
+      this.refused.set(key, true);
+      throw noLongerGood();
+    }
     if (standing.status === 'frozen') throw new Problem('user_frozen');
     const { userId, username, scopes, lastUsedAt } = standing;
     const roles = standing.roles.filter((role) => proof.roles?.includes(role) ?? true);

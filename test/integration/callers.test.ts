@@ -111,6 +111,19 @@ describe('a customer', () => {
   });
 });
 
+test('what is no good any more is looked up once, however often it is shown', async () => {
+  const { token } = await api.newUser('revoked');
+  const wanted = { name: 'for a service', scopes: ['profile:read'], expiresInDays: 1 };
+  const { id, key } = (await api.post('/v1/api-keys', wanted, token)).body as { id: string; key: string };
+  expect((await api.ask('DELETE', `/v1/api-keys/${id}`, { token })).status).toBe(204);
+  const callers = another(600_000);
+  await expect(callers.identify(key, READ)).rejects.toMatchObject({ code: 'unauthenticated' });
+  wire.goAway();
+  await expect(callers.identify(key, READ)).rejects.toMatchObject({ code: 'unauthenticated' });
+  const unseen = key.slice(0, -1) + (key.endsWith('A') ? 'B' : 'A');
+  await expect(callers.identify(unseen, READ)).rejects.toMatchObject({ code: 'shard_unavailable' });
+});
+
 describe('an API key that carries no mark of ours', () => {
   const madeUp = () => `hf_0_${'a'.repeat(26)}_${randomBytes(32).toString('base64url')}`;
   const asker = () => {
