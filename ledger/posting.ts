@@ -39,10 +39,11 @@ const TRANSACTIONS = `
     from_account as "from", to_account as "to", amount as "amountMinor", currency, refunded as "refundedMinor",
     created_at as "createdAt", completed_at as "completedAt", created_block as "createdBlock"
   from transactions where id = any($1)`;
+// Each block is looked up by its number. Of a join a plan may come to read all blocks, for mostly no hold at all.
 const HOLDS = `
   select transaction_id as "transactionId", step, account_id as "accountId", amount as "amountMinor", status,
-    expires_at as "expiresAt", at, block
-  from holds join blocks on number = block where transaction_id = any($1)`;
+    expires_at as "expiresAt", (select at from blocks where number = holds.block) as at, block
+  from holds where transaction_id = any($1)`;
 const STEPS = 'select transaction_id as "transactionId", step, outcome from steps where transaction_id = any($1)';
 const DECISIONS = `
   select id, transaction_id as "transactionId", kind, actor_id as "actorId", role, outcome, note_sealed as "noteSealed",
