@@ -47,7 +47,8 @@ async function reconcileAndSay(
 }
 
 /**
- * Computes all balances anew, from zero or from the newest snapshot, and says which differ; with `repair` sets them right.
+ * Computes all balances anew, from zero or from the newest snapshot, and what is used of limits, and says which differ;
+ * with `repair` sets them right.
  * From zero, the newest snapshot is held against the entries, too. Whether nothing differs any more.
  */
 export async function rebuildBooks(
@@ -96,7 +97,13 @@ async function compareSnapshot(db: Shard['db'], block: bigint, say: Say): Promis
   return wrong;
 }
 
-function lineOf({ accountId, is, shouldBe }: Difference): string {
+function lineOf(difference: Difference): string {
+  const { accountId } = difference;
+  if ('kind' in difference) {
+    const { kind, is, shouldBe } = difference;
+    return `${accountId} has ${is.day} ${kind} counted today, ${is.month} this month; should be ${shouldBe.day}, ${shouldBe.month}`;
+  }
+  const { is, shouldBe } = difference;
   return `${accountId} has ${is.balance}, ${is.held} of it held; should be ${shouldBe.balance}, ${shouldBe.held} held`;
 }
 

@@ -200,9 +200,9 @@ books
   .command('rebuild')
   .summary('compute every balance anew from the entries, beside the one that is kept')
   .description(
-    'Says which accounts differ in what they have or hold, in minor units. Changes nothing without --repair, and never an\n' +
-      'entry. Posting may go on. From zero, the newest snapshot is held against the entries as well. Exits 0 when nothing\n' +
-      'differs, or all was repaired.',
+    'Says which accounts differ in what they have, hold, or have used of limits, in minor units. Changes nothing without\n' +
+      '--repair, and never an entry. Posting may go on. From zero, the newest snapshot is held against the entries as well.\n' +
+      'Exits 0 when nothing differs, or all was repaired.',
   )
   .option('--from-snapshot', 'from the newest snapshot and the entries since: faster; without it from zero')
   .option('--repair', 'set what differs right; each repair is an event in the chain, and so in the audit')

@@ -5,6 +5,7 @@ import { record } from './record';
 import type { Database } from './schema';
 import type { Shard } from './shards';
 import { balanceIn, timeOf } from './snapshots';
+import { findWrongUses, useRepaired, type Used, type WrongUse } from './used';
 
 export interface Standing {
   balance: bigint;
@@ -12,11 +13,14 @@ export interface Standing {
 }
 
 /** An account whose row is not what its entries and holds say. */
-export interface Difference {
+export interface WrongStanding {
   accountId: AccountId;
   is: Standing;
   shouldBe: Standing;
 }
+
+/** The same of what it has used of its limits. */
+export type Difference = WrongStanding | WrongUse;
 
 const ACCOUNTS_AT_ONCE = 500;
 
@@ -48,7 +52,7 @@ interface Row {
   heldRebuilt: bigint;
 }
 
-/** Computes every account anew beside its row, some at a time, each in one statement: posting may go on meanwhile. */
+/** Computes every account anew beside its row, some at a time, in statements that see one moment: posting may go on. */
 export async function* rebuild(
   db: Kysely<Database>,
   snapshot = 0n,
@@ -59,13 +63,15 @@ export async function* rebuild(
       select a.id, a.balance, a.held, sums.balance as "balanceRebuilt", sums.held as "heldRebuilt"
       from accounts a, lateral (${sums}) sums
       where a.id > ${after} order by a.id limit ${ACCOUNTS_AT_ONCE}`.execute(db);
-    if (rows.length === 0) return;
-    after = rows.at(-1)!.id;
-    yield { accounts: rows.length, differences: rows.flatMap(differenceOf) };
+    const upTo = rows.at(-1)?.id;
+    if (upTo === undefined) return;
+    const wrongUses = await findWrongUses(db, { after, upTo });
+    yield { accounts: rows.length, differences: [...rows.flatMap(wrongStandingOf), ...wrongUses] };
+    after = upTo;
   }
 }
 
-function differenceOf({ id, balance, held, balanceRebuilt, heldRebuilt }: Row): Difference[] {
+function wrongStandingOf({ id, balance, held, balanceRebuilt, heldRebuilt }: Row): WrongStanding[] {
   if (balance === balanceRebuilt && held === heldRebuilt) return [];
   return [{ accountId: id, is: { balance, held }, shouldBe: { balance: balanceRebuilt, held: heldRebuilt } }];
 }
@@ -73,16 +79,27 @@ function differenceOf({ id, balance, held, balanceRebuilt, heldRebuilt }: Row): 
 /** Sets the row right, and tells of it in the chain. False when it is right by now. */
 export function repair(
   shard: Shard,
-  { accountId, is, shouldBe }: Difference,
+  difference: Difference,
   { by, snapshot = 0n }: { by: By; snapshot?: bigint },
 ): Promise<boolean> {
-  return record(shard, {
-    subjectId: accountId,
-    event: 'balance_repaired',
-    detail: { was: textOf(is), is: textOf(shouldBe) },
-    change: { name: 'repair-balance', text: repairSince(snapshot), values: [accountId] },
-    ...by,
-  });
+  const { accountId, is, shouldBe } = difference;
+  const told = { was: inWords(is), is: inWords(shouldBe) };
+  const repaired =
+    'kind' in difference
+      ? {
+          event: 'limits_used_repaired',
+          detail: { kind: difference.kind, ...told },
+          change: useRepaired(shard.db, difference),
+        }
+      : {
+          event: 'balance_repaired',
+          detail: told,
+          change: { name: 'repair-balance', text: repairSince(snapshot), values: [accountId] },
+        };
+  return record(shard, { subjectId: accountId, ...repaired, ...by });
 }
 
-const textOf = ({ balance, held }: Standing) => ({ balance: `${balance}`, held: `${held}` });
+/** As JSON can carry it. */
+function inWords(sums: Standing | Used): Record<string, string> {
+  return Object.fromEntries(Object.entries(sums).map(([what, sum]) => [what, String(sum)]));
+}

@@ -47,7 +47,8 @@ export async function spanOf(
 
 /** Before every block made at that time or later, and after every other one. */
 export async function beginningOf(db: Kysely<Database>, at: Date): Promise<Bound> {
-  return { at, block: await firstBlockAt(db, at), index: 0 };
+  const { rows } = await sql<{ block: bigint }>`select ${firstBlockAt(sql`${at}::timestamptz`)} as block`.execute(db);
+  return { at, block: rows[0]!.block, index: 0 };
 }
 
 /** With the time of its block; of one that isn't there, of the last before it. */
@@ -63,11 +64,11 @@ export async function boundOf(db: Kysely<Database>, { block, index }: Position):
 }
 
 /**
- * The first block made at that time or later; the one to come when there is none. Halving the chain takes some twenty
- * look-ups by primary key in a million blocks, and spares an index on time that every post would have to maintain.
+ * In SQL, the first block made at that time or later; the one to come when there is none. Halving the chain takes some
+ * twenty look-ups by primary key in a million blocks, and spares an index on time that every post would have to maintain.
  */
-async function firstBlockAt(db: Kysely<Database>, time: Date): Promise<bigint> {
-  const { rows } = await sql<{ low: bigint }>`
+export function firstBlockAt(time: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(
     with recursive search (low, high) as (
       select 1::bigint, block + 1 from chain_head
       union all
@@ -75,8 +76,7 @@ async function firstBlockAt(db: Kysely<Database>, time: Date): Promise<bigint> {
       from (select low, high, (low + high) / 2 as middle from search where low < high) halved,
         lateral (select coalesce((select at < ${time} from blocks where number = middle), true) as old) looked_up
     )
-    select low from search where low = high`.execute(db);
-  return rows[0]!.low;
+    select low from search where low = high)`;
 }
 
 /** A way into the history of an account: a table, and the columns of its index that name account, time, block and index. */

@@ -14,6 +14,8 @@ export interface Finding {
   detail: string;
 }
 
+export type Found = (kind: string, subject: string, detail: string) => void;
+
 export interface Verification {
   blocks: number;
   entries: number;
@@ -35,13 +37,15 @@ const ROWS_AT_ONCE = 10_000;
 const MAX_FINDINGS = 1_000;
 const DECISION_EVENTS: ReadonlySet<string> = new Set(DECISION_EVENT_KINDS);
 
-/** How far a verification has come, as JSON can carry it: the last block, and then the last account. */
+/** How far a verification has come, as JSON can carry it: the last block, then the last account, user and API key. */
 export interface VerifyPlace {
   block: string;
   hash: string;
   at: string;
-  /** Set once all blocks are done. */
+  /** Each is set once all before it is done. */
   account?: string;
+  user?: string;
+  apiKey?: string;
 }
 
 export interface VerifiedSlice extends Verification {
@@ -82,6 +86,7 @@ export async function* verifySlices(db: Kysely<Database>, from: VerifyPlace = ST
 class Verifier {
   private readonly result: Verification = { blocks: 0, entries: 0, findings: [] };
   private last: Pick<Block, 'number' | 'hash' | 'at'>;
+  private readonly found: Found = (kind, subject, detail) => this.result.findings.push({ kind, subject, detail });
 
   constructor(
     private readonly books: Transaction<Database>,
@@ -91,37 +96,42 @@ class Verifier {
   }
 
   async next(): Promise<VerifiedSlice> {
-    const account =
-      this.from.account === undefined ? await this.nextSlice() : await this.checkAccounts(this.from.account);
+    const rest = await this.nextRows();
     const { number, hash, at } = this.last;
-    const place = { block: `${number}`, hash: hash.toString('hex'), at: at.toISOString() };
-    const isLast = this.from.account !== undefined && account === undefined;
-    if (isLast) {
-      const found = ({ kind, subject, detail }: Finding) => this.found(kind, subject, detail);
-      await checkUsers(this.books, found);
-      await checkApiKeys(this.books, found);
-      await checkLimits(this.books, found);
-    }
-    return { ...this.result, isLast, place: { ...place, ...(account !== undefined && { account }) } };
+    const place = { block: `${number}`, hash: hash.toString('hex'), at: at.toISOString(), ...rest };
+    return { ...this.result, isLast: rest === undefined, place };
   }
 
-  /** After the last block, the place before the first account. */
-  private async nextSlice(): Promise<string | undefined> {
+  /** The place after the blocks; undefined at the end of everything. */
+  private async nextRows(): Promise<Pick<VerifyPlace, 'account' | 'user' | 'apiKey'> | undefined> {
+    const { account, user, apiKey } = this.from;
+    if (account === undefined) return (await this.nextSlice()) ? {} : { account: '' };
+    if (user === undefined) {
+      const last = await this.checkAccounts(account);
+      return last === undefined ? { account, user: '' } : { account: last };
+    }
+    const { found } = this;
+    if (apiKey === undefined) {
+      const last = await checkUsers(this.books, user, found);
+      return last === undefined ? { account, user, apiKey: '' } : { account, user: last };
+    }
+    const last = await checkApiKeys(this.books, apiKey, found);
+    return last === undefined ? undefined : { account, user, apiKey: last };
+  }
+
+  /** Whether there were blocks left. */
+  private async nextSlice(): Promise<boolean> {
     const after = this.last.number === 0n ? -1n : this.last.number;
     const blocks = await this.nextBlocks(after);
     // Rows that name a block which isn't there are met too: each slice begins where the last one ended.
     const upTo = blocks.at(-1)?.number ?? 2n ** 63n - 1n;
     await this.checkSlice(blocks, after, upTo);
-    if (blocks.length > 0) return undefined;
+    if (blocks.length > 0) return true;
     const head = await this.books.selectFrom('chain_head').selectAll().executeTakeFirstOrThrow();
     if (head.block !== this.last.number || !head.hash.equals(this.last.hash)) {
       this.found('head', 'chain_head', `is at block ${head.block}, the last block is ${this.last.number}`);
     }
-    return '';
-  }
-
-  private found(kind: string, subject: string, detail: string): void {
-    this.result.findings.push({ kind, subject, detail });
+    return false;
   }
 
   /** As many blocks as have few enough rows. */
@@ -341,7 +351,9 @@ class Verifier {
       if (held !== holds) this.found('held', id, `is ${held}, the holds of open transactions sum to ${holds}`);
       if (status !== told) this.found('account_status', id, `is ${status}, its last event says ${told}`);
     }
-    return rows.at(-1)?.id;
+    const upTo = rows.at(-1)?.id;
+    if (upTo !== undefined) await checkLimits(this.books, { after, upTo }, this.found);
+    return upTo;
   }
 }
 

@@ -1,5 +1,5 @@
 import { systemAccountId } from '../../contracts/ids';
-import { verifyShard } from '../../ledger/verify';
+import { verifyShard, verifySlices, type VerifiedSlice, type VerifyPlace } from '../../ledger/verify';
 import { BANK, TestBooks } from '../support/books';
 
 const SUSPENSE = systemAccountId(0, '@suspense', 'SGD');
@@ -31,6 +31,28 @@ afterAll(() => books?.close());
 
 test('books that nobody touched verify, all of their blocks and entries', async () => {
   expect(await verifyShard(books.shards.shard(0).db)).toEqual({ blocks: 6, entries: 18, findings: [] });
+});
+
+test('wherever it is stopped, a verification goes on and misses nothing', async () => {
+  const slicesFrom = async (place?: VerifyPlace) => {
+    const slices: VerifiedSlice[] = [];
+    for await (const slice of verifySlices(books.shards.shard(0).db, place)) slices.push(slice);
+    return slices;
+  };
+  const stranger = `insert into users (id, username, password_hash, name_sealed, email_sealed, roles)
+    values ('us_0_x', 'stranger', '', '', '', '{admin}')`;
+  const key = `insert into api_keys (id, user_id, name_sealed, hash, scopes, expires_at)
+    values ('ak_0_x', 'us_0_x', '', sha256('x'), '{transfers:create}', now())`;
+  await books.owner.query(stranger);
+  await books.owner.query(key);
+  const all = await slicesFrom();
+  expect(all.flatMap((slice) => slice.findings)).toMatchObject([{ kind: 'roles' }, { kind: 'api_key' }]);
+  expect(all.flatMap(({ place }) => Object.keys(place))).toEqual(expect.arrayContaining(['account', 'user', 'apiKey']));
+  for (const [n, { place }] of all.slice(0, -1).entries()) {
+    expect(await slicesFrom(JSON.parse(JSON.stringify(place)) as VerifyPlace)).toEqual(all.slice(n + 1));
+  }
+  await books.owner.query(`delete from api_keys where id = 'ak_0_x'`);
+  await books.owner.query(`delete from users where id = 'us_0_x'`);
 });
 
 const ENDED = `update transactions set status = 'cancelled', final_block = 4, completed_at = created_at
