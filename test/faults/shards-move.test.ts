@@ -6,46 +6,30 @@ import { abortMove, MOVE_STEPS, moveShard, type MoveStep } from '../../cli/shard
 import type { Outcome } from '../../ledger/commands';
 import { Poster } from '../../ledger/poster';
 import { ShardUnavailable } from '../../ledger/postgres';
-import { openShards } from '../../ledger/shards';
 import { verifyShard } from '../../ledger/verify';
-import { TestBooks } from '../support/books';
+import type { TestBooks } from '../support/books';
 import { cloneShards, type TestDatabase } from '../support/database';
-import { databasesOf, emptyTarget, leftOvers, letOwnerMove, moveOf, rowsOf, stateOf } from '../support/moving';
+import { BooksToMove, databasesOf, emptyTarget, moveOf, rowsOf, stateOf } from '../support/moving';
 import { silent } from '../support/people';
 
 jest.setTimeout(180_000);
 
+let moving: BooksToMove;
 let books: TestBooks;
 let target: TestDatabase;
 beforeEach(async () => {
-  books = await TestBooks.create(3, 3_000);
-  target = await emptyTarget(books.database);
-  await letOwnerMove(process.env['HOLDFAST_TEST_POSTGRES_ADMIN_URL']!, target.ownerUrl);
+  moving = await BooksToMove.create(3_000);
+  ({ books, target } = moving);
 });
-afterEach(async () => {
-  expect(await leftOvers(books.database, target)).toEqual([]);
-  await books.close();
-  await target.drop();
-});
+afterEach(() => moving.close());
 
 const at = (shard: TestDatabase) => ({ shard: 0, shardCount: 1, url: shard.appUrl });
 const switchedAt = MOVE_STEPS.indexOf('activate');
 
-async function onTarget<T>(work: (books: ReturnType<typeof openShards>) => Promise<T>): Promise<T> {
-  const shards = openShards({ urls: [target.appUrl], log: silent, poolSize: 2, patienceMs: 10_000 });
-  try {
-    return await work(shards);
-  } finally {
-    await shards.close();
-  }
-}
-
-const oneTransfer = () => books.transfer(books.wallets[0]!, books.wallets[1]!, 1n);
-
 test('a shard is moved while it is posted to: what was answered is there, and what was not is posted there once', async () => {
   // A month of its own, which the target has to have before it has the block.
   const later = new Poster({ ...at(books.database), log: silent, now: () => new Date('2031-05-06') });
-  await later.post([oneTransfer()]);
+  await later.post([moving.oneTransfer()]);
   await later.close();
   const answered = new Map<string, Outcome>();
   // Round and round, so that nobody runs out of money.
@@ -69,14 +53,14 @@ test('a shard is moved while it is posted to: what was answered is there, and wh
       }
     }
   })();
-  await moveShard(moveOf(books.database, target));
+  await moving.move();
   await posting;
   expect(answered.size).toBeGreaterThan(100);
   expect(unanswered).toHaveLength(5);
 
   expect(await stateOf(books.database)).toBe('moved');
   expect(await stateOf(target)).toBe('active');
-  await onTarget(async (shards) => {
+  await moving.onTarget(async (shards) => {
     const { db, poster } = shards.shard(0);
     const before = await db
       .selectFrom('transactions')
@@ -104,14 +88,14 @@ test('a shard is moved while it is posted to: what was answered is there, and wh
 test('once it has moved, the source takes no write and gives no answer, not even to a migration', async () => {
   const session = new pg.Client({ connectionString: books.database.appUrl });
   await session.connect(); // from before, as of a process that was frozen
-  await moveShard(moveOf(books.database, target));
+  await moving.move();
 
   const insert = `insert into cursors (name, block) values ('late', 1)`;
   await expect(session.query(insert)).rejects.toMatchObject({ code: '42501' });
   await expect(session.query('select balance from accounts')).rejects.toMatchObject({ code: '42501' });
   await expect(books.owner.query(insert)).rejects.toMatchObject({ code: '25006' });
   await session.end();
-  await expect(books.poster.post([oneTransfer()])).rejects.toThrow(ShardUnavailable);
+  await expect(books.poster.post([moving.oneTransfer()])).rejects.toThrow(ShardUnavailable);
   expect(books.poster.isDown).toBe(true);
   await expect(books.shards.shard(0).check()).rejects.toThrow(/permission denied/);
 
@@ -144,12 +128,12 @@ test('while it is fenced it is read but not written, and who was writing when th
     if (step !== 'compare') return;
     await expect(writer.query(`update cursors set block = 8`)).rejects.toMatchObject({ code: '25006' });
     seen.compare = (await writer.query('select block from cursors')).rows;
-    await expect(books.poster.post([oneTransfer()])).rejects.toThrow(ShardUnavailable);
+    await expect(books.poster.post([moving.oneTransfer()])).rejects.toThrow(ShardUnavailable);
     await requireShard(at(books.database)); // a process that starts now waits with the others
     await expect(migrate({ shards: [databasesOf(books.database)] }, () => undefined)).rejects.toThrow('being moved');
     await expect(requireShard(at(target))).rejects.toThrow('a copy of shard 0 that is not in use yet');
   };
-  await moveShard(moveOf(books.database, target, { onStep, say: (line) => said.push(line) }));
+  await moving.move({ onStep, say: (line) => said.push(line) });
   await writer.end();
   expect(seen).toEqual({ compare: [{ block: '7' }] });
   expect(await rowsOf(target.appUrl, 'select name, block from cursors')).toEqual([{ name: 'under way', block: '7' }]);
@@ -162,17 +146,17 @@ test('a move that fails at any step before the switch leaves the shard where it 
     const onStep = (step: MoveStep) => {
       if (step === failing) throw new Error(`the test says no to ${failing}`);
     };
-    const move = moveShard(moveOf(books.database, target, { onStep }));
+    const move = moving.move({ onStep });
     await expect(move).rejects.toThrow(`the test says no to ${failing}`);
     expect({ failing, state: await stateOf(books.database) }).toEqual({ failing, state: 'active' });
     expect([undefined, 'copy']).toContain(await stateOf(target));
-    expect({ failing, left: await leftOvers(books.database, target) }).toEqual({ failing, left: [] });
+    expect({ failing, left: await moving.leftOvers() }).toEqual({ failing, left: [] });
     // What the copy does not learn of must not be lost with it.
-    expect(await books.poster.post([oneTransfer()])).toMatchObject([{ status: 'completed' }]);
+    expect(await books.poster.post([moving.oneTransfer()])).toMatchObject([{ status: 'completed' }]);
   }
-  await moveShard(moveOf(books.database, target));
+  await moving.move();
   expect(await stateOf(target)).toBe('active');
-  await onTarget(async (shards) => {
+  await moving.onTarget(async (shards) => {
     expect(await verifyShard(shards.shard(0).db)).toMatchObject({
       findings: [],
       entries: 2 * (books.wallets.length + steps.length),
@@ -186,14 +170,14 @@ test.each(MOVE_STEPS.slice(switchedAt))(
     const onStep = (step: MoveStep) => {
       if (step === failing) throw new Error('the test says no');
     };
-    await expect(moveShard(moveOf(books.database, target, { onStep }))).rejects.toThrow('the test says no');
+    await expect(moving.move({ onStep })).rejects.toThrow('the test says no');
     expect(await stateOf(books.database)).toBe('moved');
     const other = await emptyTarget(books.database);
     await expect(moveShard(moveOf(books.database, other))).rejects.toThrow('is not the database given now');
     await other.drop();
-    await moveShard(moveOf(books.database, target));
-    await moveShard(moveOf(books.database, target));
-    await onTarget(async (shards) => {
+    await moving.move();
+    await moving.move();
+    await moving.onTarget(async (shards) => {
       const { db } = shards.shard(0);
       expect(await db.selectFrom('events').selectAll().where('kind', '=', 'shard_moved').execute()).toHaveLength(1);
       expect(await verifyShard(db)).toMatchObject({ findings: [] });
@@ -206,9 +190,7 @@ test('a copy that somebody wrote to is found out, and the shard stays where it w
   const onStep = async (step: MoveStep) => {
     if (step === 'compare') await rowsOf(target.ownerUrl, tamper);
   };
-  await expect(moveShard(moveOf(books.database, target, { onStep }))).rejects.toThrow(
-    'The copy differs from the shard in the table users',
-  );
+  await expect(moving.move({ onStep })).rejects.toThrow('The copy differs from the shard in the table users');
   expect(await stateOf(books.database)).toBe('active');
 });
 
@@ -217,19 +199,19 @@ test('who stops a move gets the shard back where it was', async () => {
   const onStep = (step: MoveStep) => {
     if (step === 'compare') stop.abort(new Error('Stopped'));
   };
-  await expect(moveShard(moveOf(books.database, target, { onStep, signal: stop.signal }))).rejects.toThrow('Stopped');
+  await expect(moving.move({ onStep, signal: stop.signal })).rejects.toThrow('Stopped');
   expect(await stateOf(books.database)).toBe('active');
-  expect(await books.poster.post([oneTransfer()])).toMatchObject([{ status: 'completed' }]);
+  expect(await books.poster.post([moving.oneTransfer()])).toMatchObject([{ status: 'completed' }]);
 });
 
 test('one move of a shard at a time; the other is told, and undoes nothing', async () => {
   const onStep = async (step: MoveStep) => {
     if (step !== 'compare') return;
-    await expect(moveShard(moveOf(books.database, target))).rejects.toThrow('at work');
+    await expect(moving.move()).rejects.toThrow('at work');
     await expect(abortMove(moveOf(books.database, target))).rejects.toThrow('at work');
     expect(await stateOf(books.database)).toBe('fenced');
   };
-  await moveShard(moveOf(books.database, target, { onStep }));
+  await moving.move({ onStep });
   expect(await stateOf(target)).toBe('active');
 });
 
@@ -242,7 +224,7 @@ test('a database that is in use, or of another shard, is never taken for a targe
   }
   for (const each of others) await each.drop();
   await rowsOf(target.ownerUrl, 'create table something (id integer)');
-  await expect(moveShard(moveOf(books.database, target))).rejects.toThrow('is not empty');
+  await expect(moving.move()).rejects.toThrow('is not empty');
   expect(await stateOf(books.database)).toBe('active');
 });
 

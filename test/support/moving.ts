@@ -1,6 +1,10 @@
 import pg from 'pg';
-import type { Databases, Move } from '../../cli/shards/move';
+import { moveShard, type Databases, type Move } from '../../cli/shards/move';
+import type { Command } from '../../ledger/commands';
+import { openShards, type Shards } from '../../ledger/shards';
+import { TestBooks } from './books';
 import { emptyDatabase, type TestDatabase } from './database';
+import { silent } from './people';
 
 /** What an administrator does once, on both servers, before a shard is moved: docs/sharding.md. */
 export async function letOwnerMove(adminUrl: string, ownerUrl: string): Promise<void> {
@@ -53,4 +57,58 @@ export async function leftOvers(...databases: TestDatabase[]): Promise<object[]>
     ),
   );
   return (await Promise.all(found)).flat();
+}
+
+/** Books of one's own, and an empty database to move them to. */
+export class BooksToMove {
+  private constructor(
+    readonly books: TestBooks,
+    readonly target: TestDatabase,
+  ) {}
+
+  static async create(patienceMs?: number): Promise<BooksToMove> {
+    const books = await TestBooks.create(3, patienceMs);
+    const target = await emptyTarget(books.database);
+    await letOwnerMove(process.env['HOLDFAST_TEST_POSTGRES_ADMIN_URL']!, target.ownerUrl);
+    return new BooksToMove(books, target);
+  }
+
+  get source(): TestDatabase {
+    return this.books.database;
+  }
+
+  move(more: Partial<Move> = {}): Promise<void> {
+    return moveShard(moveOf(this.source, this.target, more));
+  }
+
+  oneTransfer(): Command {
+    const [from, to] = this.books.wallets as [string, string];
+    return this.books.transfer(from, to, 1n);
+  }
+
+  /** What the source and the target say they are. */
+  async states(): Promise<[source: string | undefined, target: string | undefined]> {
+    return [await stateOf(this.source), await stateOf(this.target)];
+  }
+
+  leftOvers(): Promise<object[]> {
+    return leftOvers(this.source, this.target);
+  }
+
+  /** As processes that know where the shard is now. */
+  async onTarget<T>(work: (shards: Shards) => Promise<T>): Promise<T> {
+    const shards = openShards({ urls: [this.target.appUrl], log: silent, poolSize: 2, patienceMs: 10_000 });
+    try {
+      return await work(shards);
+    } finally {
+      await shards.close();
+    }
+  }
+
+  /** Whatever became of a move, it leaves nothing behind. */
+  async close(): Promise<void> {
+    expect(await this.leftOvers()).toEqual([]);
+    await this.books.close();
+    await this.target.drop();
+  }
 }
