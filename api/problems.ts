@@ -1,6 +1,7 @@
 import { errorCatalogue, type ErrorCode, type FieldMistake } from '../contracts/errors';
 import type { ProblemView, TransactionView } from '../contracts/schemas';
 import { isPassing, ShardUnavailable } from '../ledger/postgres';
+import { NoOwner } from '../ledger/seal';
 import { TooManyPasswords } from '../users/passwords';
 
 export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
@@ -59,6 +60,8 @@ export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   // A path that isn't valid percent-encoding names nothing.
   if (error instanceof URIError) return new Problem('not_found', { cause: error });
+  // Whoever asks has been erased since they were let in.
+  if (error instanceof NoOwner) return new Problem('unauthenticated', { cause: error });
   if (error instanceof TooManyPasswords) return new Problem('overloaded', { cause: error });
   if (error instanceof ShardUnavailable) return shardUnavailable(error.shard, error);
   if (isPassing(error)) return new Problem('shard_unavailable', { cause: error });

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { sql, type Kysely } from 'kysely';
 import { shardOfId } from '../contracts/ids';
 import { Kept } from './kept';
-import { isPassing } from './postgres';
 import type { Database } from './schema';
-import type { Shards } from './shards';
+import { readable, readIfThere, type Shards } from './shards';
 import type { KeyWrapper } from './wrapping';
 
 /**
@@ -37,7 +36,10 @@ const KEEP_MS = 60_000;
 export const nameOfKey = ({ owner, number }: KeyName) => `${owner}.${number}`;
 const aboutKey = (name: KeyName) => `data-key/${nameOfKey(name)}`;
 
-/** The keys of personal data, each on its owner's shard and wrapped there; unwrapped only here, and not for long. */
+/**
+ * The keys of personal data, each on its owner's shard and wrapped there; unwrapped only here, and not for long. Not for
+ * longer either while the shard is away: away from here, it may be where its owner is erased just now.
+ */
 export class DataKeys {
   private readonly kept = new Kept<DataKey>(MAX_KEPT, KEEP_MS);
   private readonly newest = new Kept<DataKey>(MAX_KEPT, KEEP_MS);
@@ -72,11 +74,7 @@ export class DataKeys {
     }
     await Promise.all(
       [...missing].map(async ([number, some]) => {
-        const { db } = this.shards.shard(number);
-        const rows = await read(db, some).catch((error: unknown) => {
-          if (isPassing(error)) return undefined;
-          throw error;
-        });
+        const rows = await readIfThere(this.shards.shard(number), (db) => read(db, some));
         if (!rows) for (const each of some) found.set(nameOfKey(each), 'away');
         else for (const row of rows) found.set(nameOfKey(row), await this.unwrap(row).catch((error: Error) => error));
       }),
@@ -114,7 +112,7 @@ export class DataKeys {
   }
 
   private async findNewest(owner: string): Promise<DataKey | undefined> {
-    const { db } = this.shards.forId(owner)!;
+    const { db } = await readable(this.shards.forId(owner)!);
     let row = await readNewest(db, owner);
     if (!row) {
       await storeFirst(db, await this.make(owner));

@@ -2,9 +2,8 @@ import { sql } from 'kysely';
 import type { AccountId, UserId, WalletName } from '../contracts/ids';
 import { parseWalletName, walletName } from '../contracts/ids';
 import { Kept } from './kept';
-import { isPassing } from './postgres';
 import { ERASED } from './seal';
-import type { Shards } from './shards';
+import { readable, readIfThere, type Shards } from './shards';
 
 export interface NamedAccount extends WalletName {
   accountId: AccountId;
@@ -42,9 +41,9 @@ export class Names {
   }
 
   private async find(name: WalletName): Promise<NamedAccount | undefined> {
-    const row = await this.shards
-      .forUsername(name.username)
-      .db.selectFrom('accounts')
+    const { db } = await readable(this.shards.forUsername(name.username));
+    const row = await db
+      .selectFrom('accounts')
       .innerJoin('users', 'users.id', 'accounts.owner_id')
       .where('users.username', '=', name.username)
       .where('accounts.currency', '=', name.currency)
@@ -80,19 +79,16 @@ export class Names {
 
   /** A shard that is down keeps nobody on another one from their history: its accounts have no name in it for now. */
   private async findNames(shard: number, accountIds: AccountId[]): Promise<NamedAccount[]> {
-    try {
-      return await this.shards
-        .shard(shard)
-        .db.selectFrom('accounts')
+    const found = await readIfThere(this.shards.shard(shard), (db) =>
+      db
+        .selectFrom('accounts')
         .innerJoin('users', 'users.id', 'accounts.owner_id')
         .where('accounts.id', 'in', accountIds)
         .select(['accounts.id as accountId', 'accounts.currency', 'users.id as ownerId'])
         .select(sql<string>`case users.status when 'erased' then ${ERASED} else users.username end`.as('username'))
-        .execute();
-    } catch (error) {
-      if (isPassing(error)) return [];
-      throw error;
-    }
+        .execute(),
+    );
+    return found ?? [];
   }
 
   /** As far as this process knows. */

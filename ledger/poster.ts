@@ -6,7 +6,7 @@ import type { Command, Outcome } from './commands';
 import { postCommands, postFailures, postRoundTrips, posts, transactions } from '../metrics/instruments';
 import { timeStatements, type SlowStatements } from '../metrics/statements';
 import { detached, here, inSpan, type Place } from '../tracing';
-import { isPassing, isUnreachable, ShardUnavailable, valueTypes } from './postgres';
+import { isPassing, isUnreachable, ShardUnavailable, takesNoWrites, valueTypes } from './postgres';
 import { hasLanded, LostCommit, postOnce, ROUND_TRIPS } from './posting';
 
 export interface PosterOptions {
@@ -50,6 +50,7 @@ export class Poster {
   private client: pg.Client | undefined;
   private lastFailure: unknown;
   private probing: Promise<unknown> | undefined;
+  private isClosed = false;
   /** Commits and commands so far, for metrics and benches. */
   readonly counts = { commits: 0, commands: 0 };
 
@@ -87,8 +88,15 @@ export class Poster {
     return this.lastFailure !== undefined && isUnreachable(this.lastFailure);
   }
 
+  /** Whether it could not be read either: one that is being moved takes no writes for a while. */
+  get isAway(): boolean {
+    return this.isDown && !takesNoWrites(this.lastFailure);
+  }
+
   /** A database that was away is asked now and then, by whoever is refused because of it, whether it is back. */
   probe(): Promise<unknown> {
+    // The last reads of a process that ends must not have it connect once more.
+    if (this.isClosed) return Promise.resolve();
     this.probing ??= this.post([], 0)
       .catch(() => undefined)
       .finally(() => setTimeout(() => (this.probing = undefined), PROBE_EVERY_MS).unref());
@@ -97,6 +105,7 @@ export class Poster {
 
   /** Finishes what is queued, then lets go of the connection. */
   async close(): Promise<void> {
+    this.isClosed = true;
     while (this.running) await this.running;
     await this.disconnect();
   }

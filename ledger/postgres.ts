@@ -70,6 +70,11 @@ const UNFIT = new Set([
   '58', // system error
 ]);
 
+/** It can still be read. */
+export function takesNoWrites(error: unknown): boolean {
+  return codeOf(error) === READ_ONLY;
+}
+
 export function isUnreachable(error: unknown): boolean {
   if (error instanceof ShardUnavailable) return true;
   const code = codeOf(error);

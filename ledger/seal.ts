@@ -1,8 +1,8 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { shardOfId } from '../contracts/ids';
 import { decrypt, encrypt, type NamedKey } from './aes';
-import { DataKeys, houseOf, nameOfKey, type FoundKey, type KeyName, type WrappedKey } from './data-keys';
-import { earlierKey } from './earlier-keys';
+import { DataKeys, nameOfKey, type FoundKey, type KeyName, type WrappedKey } from './data-keys';
+import { EarlierKeys } from './earlier-keys';
 import { ShardUnavailable } from './postgres';
 import type { Shards } from './shards';
 import { environmentKeys, Locked } from './wrapping';
@@ -18,7 +18,7 @@ export type Opened = (sealed: string | null) => string | null;
 
 /** Personal data at rest: sealed on the way in, opened only to be shown. A sealed text names the key that opens it. */
 export interface Sealer {
-  /** Under the owner's data key; the house of their shard's for an owner who is not there. */
+  /** Under the owner's data key. Throws NoOwner for a user who is not there, or no longer. */
   seal(owner: string, field: string, text: string): Promise<string>;
   /** Throws where it can't be opened. */
   open(sealed: string, field: string): Promise<string>;
@@ -38,6 +38,14 @@ export interface Sealer {
 
 export interface FirstKey extends WrappedKey {
   seal(field: string, text: string): string;
+}
+
+/** What would be sealed is a user's who was erased, or never was: it must not be kept under anybody else's key. */
+export class NoOwner extends Error {
+  constructor(owner: string) {
+    super(`There is no ${owner} to seal for`);
+    this.name = 'NoOwner';
+  }
 }
 
 /** What stands where the key of a text is destroyed. */
@@ -71,6 +79,7 @@ const EARLIER_VERSION = 's1';
 
 export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: SealerOptions): Sealer {
   const keys = new DataKeys(shards, environmentKeys(sealKeys));
+  const earlierKeys = new EarlierKeys(shards, keys, sealKeys);
   const derived = (what: string) => Buffer.from(hkdfSync('sha256', commandKey, '', what, 32));
   const [indexKey, markKey] = [derived('holdfast index'), derived('holdfast mark')];
 
@@ -79,12 +88,16 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
     return `${EARLIER_VERSION}.${id}.${encrypt(key, Buffer.from(text)).toString('base64url')}`;
   }
 
+  const findKeys = (texts: readonly string[]) => keys.find(texts.flatMap((text) => keyOf(text) ?? []));
+
   async function openAll(texts: readonly Sealed[]): Promise<Opened> {
     const all = texts.filter((each): each is Sealed & { text: string } => each.text !== null);
-    const found = await keys.find(all.flatMap(({ text }) => keyOf(text) ?? []));
-    const opened = new Map<string, string | null>();
+    const found = await findKeys(all.map(({ text }) => text));
     // One that can't be opened keeps nobody from the others.
-    for (const { text, field } of all) opened.set(text, await openOne(text, field, found).catch(() => null));
+    const opening = all.map(
+      async ({ text, field }) => [text, await openOne(text, field, found).catch(() => null)] as const,
+    );
+    const opened = new Map(await Promise.all(opening));
     return (text) => (text === null ? null : (opened.get(text) ?? null));
   }
 
@@ -101,9 +114,8 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
 
   async function openEarlier(text: string): Promise<string> {
     const [version, id = ''] = text.split('.');
-    const key = version === EARLIER_VERSION ? await earlierKey(id, { shards, keys, sealKeys }) : undefined;
-    if (!key) throw new Locked(id);
-    return decrypt(key, payloadOf(text)).toString();
+    if (version !== EARLIER_VERSION) throw new Locked(id);
+    return decrypt(await earlierKeys.find(id), payloadOf(text)).toString();
   }
 
   return {
@@ -113,12 +125,12 @@ export function createSealer({ shards, sealKeys, dataKeys = true, commandKey }: 
     openAll,
     async seal(owner, field, text) {
       if (!dataKeys) return sealEarlier(text);
-      const key = (await keys.newestOf(owner)) ?? (await keys.newestOf(houseOf(shardOfId(owner)!)))!;
+      const key = await keys.newestOf(owner);
+      if (!key) throw new NoOwner(owner);
       return sealed(key, field, text);
     },
     async open(text, field) {
-      const name = keyOf(text);
-      return openOne(text, field, await keys.find(name ? [name] : []));
+      return openOne(text, field, await findKeys([text]));
     },
     async begin(owner) {
       const { key, ...stored } = await keys.make(owner);

@@ -8,7 +8,7 @@ import { slowQueryLog } from '../metrics/slow-queries';
 import { nameOfSql, noteStatement } from '../metrics/statements';
 import type { Logger } from './log';
 import { Poster } from './poster';
-import { isUnreachable, ShardUnavailable, valueTypes } from './postgres';
+import { isPassing, isUnreachable, ShardUnavailable, valueTypes } from './postgres';
 import { Replica, type ReplicaOptions } from './replica';
 import type { Database } from './schema';
 
@@ -26,11 +26,27 @@ export interface Shard {
 }
 
 /** One that is known to be down isn't waited for: so what it holds up takes no place from what others have to do. */
-export async function reachable(shard: Shard): Promise<Shard> {
+export const reachable = (shard: Shard) => unless(({ isDown }) => isDown, shard);
+
+/** The same for who only reads. */
+export const readable = (shard: Shard) => unless(({ isAway }) => isAway, shard);
+
+async function unless(isGone: (poster: Poster) => boolean, shard: Shard): Promise<Shard> {
   const { poster } = shard;
-  if (poster.isDown) await poster.probe();
-  if (poster.isDown) throw new ShardUnavailable(shard.number);
+  if (isGone(poster)) await poster.probe();
+  if (isGone(poster)) throw new ShardUnavailable(shard.number);
   return shard;
+}
+
+/** Undefined while the shard is away: for what can be shown without it. */
+export async function readIfThere<T>(shard: Shard, read: (db: Shard['db']) => Promise<T>): Promise<T | undefined> {
+  try {
+    const { db } = await readable(shard);
+    return await read(db);
+  } catch (error) {
+    if (isPassing(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The shard databases of a deployment, and who lives where. */
@@ -115,10 +131,12 @@ export function openShards(options: ShardsOptions): Shards {
         });
       const db = new Kysely<Database>({
         dialect: new PostgresDialect({ pool: { connect, end: () => pool.end() } }),
-        ...(isTimed && {
-          log: ({ query: { sql: text }, queryDurationMillis }) =>
-            noteStatement(nameOfSql(text), queryDurationMillis, text, slowStatements),
-        }),
+        log: (event) => {
+          const { sql: text } = event.query;
+          if (isTimed) noteStatement(nameOfSql(text), event.queryDurationMillis, text, slowStatements);
+          // So that whoever is next need not find it out.
+          if (event.level === 'error' && isUnreachable(event.error)) void poster.probe();
+        },
       });
       const at = options.replicas?.[number];
       const replica = at && new Replica({ ...at, shard: number, primary: db, log });

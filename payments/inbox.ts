@@ -217,17 +217,19 @@ async function store(shard: Shard, events: readonly BankEvent[], sealer: Sealer)
     .execute();
 }
 
-/** Whose wallets the virtual accounts of credits are: what is told of their money is theirs. */
+/** Whose wallets the virtual accounts of credits are: what is told of their money is theirs, until they are erased. */
 async function ownersOf(db: Kysely<Database>, events: readonly BankEvent[]): Promise<Map<string, string>> {
   const numbers = events.flatMap((event) => (event.kind === 'credit' ? event.credit.virtualAccount : []));
   if (numbers.length === 0) return new Map();
   const rows = await db
     .selectFrom('virtual_accounts')
     .innerJoin('accounts', 'accounts.id', 'virtual_accounts.account_id')
+    .innerJoin('users', 'users.id', 'accounts.owner_id')
     .where('virtual_accounts.number', 'in', numbers)
-    .select(['virtual_accounts.number', 'accounts.owner_id'])
+    .where('users.status', '<>', 'erased')
+    .select(['virtual_accounts.number', 'users.id as owner'])
     .execute();
-  return new Map(rows.flatMap(({ number, owner_id: owner }) => (owner === null ? [] : [[number, owner]])));
+  return new Map(rows.map(({ number, owner }) => [number, owner]));
 }
 
 async function paymentsOf(db: Kysely<Database>, facts: readonly InboxEvent[]) {

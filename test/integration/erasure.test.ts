@@ -1,12 +1,14 @@
 import { repeatErasures } from '../../cli/erasures/repeat';
 import { systemAccountId } from '../../contracts/ids';
-import { fieldOf } from '../../ledger/seal';
+import { houseOf } from '../../ledger/data-keys';
+import { fieldOf, keyOf } from '../../ledger/seal';
 import { verifyShard } from '../../ledger/verify';
+import { receive } from '../../payments/inbox';
 import type { TransactionView } from '../../contracts/schemas';
 import { TestApi, type TestUser } from '../support/api';
 import { History, walletOf } from '../support/history';
-import { addBankAccount } from '../support/payments';
-import { COMMAND_KEY, everyRow, SEAL_KEYS } from '../support/sealer';
+import { addBankAccount, creditEvent } from '../support/payments';
+import { COMMAND_KEY, everyRow, SEAL_KEYS, testSealer } from '../support/sealer';
 
 let api: TestApi;
 let history: History;
@@ -81,6 +83,28 @@ test('two admins erase a user: what named them is gone, and the books stay whole
   )!;
   expect(signedUp.address).toBe('erased');
   expect(JSON.stringify(audit.body)).not.toMatch(/[Ff]orgotten/);
+});
+
+test('nothing is sealed for them any more; who pays into a number that was theirs is told to the house', async () => {
+  const user = await signUp('sealed_for');
+  const { body } = await api.get('/v1/wallets/sealed_for.SGD/funding-instructions', user.token);
+  await erasedBy(...admins, 'sealed_for');
+  const { shards } = api.deps;
+  await expect(testSealer(shards).seal(user.userId, 'anything', 'a text')).rejects.toThrow('to seal for');
+  await expect(testSealer(shards).seal(`us_0_${'a'.repeat(26)}`, 'anything', 'a text')).rejects.toThrow('to seal for');
+
+  const credit = { creditId: 'cr_1', virtualAccount: body.virtualAccount, amountMinor: 1n, currency: 'SGD' };
+  const received = await receive({ shards, sealer: testSealer(shards) }, [
+    creditEvent('ev_erased', { ...credit, payer: 'A Payer' }),
+  ]);
+  expect(received).toMatchObject([{ shard: 0, fresh: [{ event_id: 'ev_erased' }] }]);
+  const { event } = await shard()
+    .db.selectFrom('bank_inbox')
+    .select('event')
+    .where('event_id', '=', 'ev_erased')
+    .executeTakeFirstOrThrow();
+  const { payerSealed } = (JSON.parse(event) as { credit: { payerSealed: string } }).credit;
+  expect(keyOf(payerSealed)?.owner).toBe(houseOf(0));
 });
 
 test('their name is nobody’s any more, and neither is what they are called now', async () => {

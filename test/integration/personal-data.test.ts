@@ -1,10 +1,13 @@
 import { fieldOf, keyOf } from '../../ledger/seal';
-import { openShards } from '../../ledger/shards';
+import { openShards, type Shards } from '../../ledger/shards';
+import { keepEarlierKeys } from '../../users/rewrapping';
 import { TestApi, type TestUser } from '../support/api';
 import { History } from '../support/history';
 import { addBankAccount } from '../support/payments';
 import { silent } from '../support/people';
 import { everyRow, SEAL_KEYS, sealedEarlier, testSealer } from '../support/sealer';
+
+const NOWHERE = 'postgres://nobody@127.0.0.1:1/nowhere';
 
 let api: TestApi;
 let history: History;
@@ -81,7 +84,7 @@ describe('personal data', () => {
   test('stays sealed while its owner’s shard is away, and keeps nobody else from theirs', async () => {
     const { userId } = await api.newUser('far_away', { name: 'Far' });
     const { name_sealed: name } = await rowOf(userId);
-    const away = openShards({ urls: ['postgres://nobody@127.0.0.1:1/nowhere'], log: silent, patienceMs: 1 });
+    const away = openShards({ urls: [NOWHERE], log: silent, patienceMs: 1 });
     const sealer = testSealer(away);
     const sealed = [
       { text: name, field: fieldOf.name(userId) },
@@ -91,6 +94,33 @@ describe('personal data', () => {
     expect(sealed.map(({ text }) => opened(text))).toEqual([null, 'near']);
     await expect(sealer.open(name, fieldOf.name(userId))).rejects.toThrow('Shard 0 is not reachable');
     await away.close();
+  });
+
+  describe('of before there were data keys, whose key a rotation has kept,', () => {
+    const OLD = { id: 'kept_one', key: Buffer.alloc(32, 4) };
+    const text = sealedEarlier('from before', OLD);
+    let away: Shards;
+    beforeAll(() => {
+      away = openShards({ urls: [NOWHERE, api.database.appUrl], log: silent, poolSize: 2 });
+    });
+    afterAll(() => away.close());
+
+    test('can’t be read while a shard is away that may have the key, and is shown as none', async () => {
+      const sealer = testSealer(away);
+      await expect(sealer.open(text, 'anywhere')).rejects.toThrow('Shard 0 is not reachable');
+      expect((await sealer.openAll([{ text, field: 'anywhere' }]))(text)).toBeNull();
+    });
+
+    test('is read with what any shard has, and where none has it, it is not asked for again at once', async () => {
+      const missing = testSealer(api.deps.shards);
+      await expect(missing.open(text, 'anywhere')).rejects.toThrow('No key "kept_one" is given');
+      await keepEarlierKeys(away.shard(1), testSealer(away, [...SEAL_KEYS, OLD]));
+      await keepEarlierKeys(api.deps.shards.shard(0), testSealer(api.deps.shards, [...SEAL_KEYS, OLD]));
+      for (const shards of [away, api.deps.shards]) {
+        expect(await testSealer(shards).open(text, 'anywhere')).toBe('from before');
+      }
+      await expect(missing.open(text, 'anywhere')).rejects.toThrow('No key "kept_one" is given');
+    });
   });
 
   test('can’t be read with another key than the one that wraps', async () => {

@@ -1,5 +1,6 @@
 import { asProblem, Problem, toProblemJson } from '../../api/problems';
 import { ShardUnavailable } from '../../ledger/postgres';
+import { NoOwner } from '../../ledger/seal';
 import { TooManyPasswords } from '../../users/passwords';
 
 const coded = (code: string) => Object.assign(new Error('said by a server'), { code });
@@ -13,6 +14,7 @@ describe('what is thrown', () => {
     ['a broken connection', new Error('Connection terminated unexpectedly'), 'shard_unavailable'],
     ['a statement that took too long', coded('57014'), 'shard_unavailable'],
     ['a poster that gave up', new ShardUnavailable(0), 'shard_unavailable'],
+    ['a user who was erased a moment ago', new NoOwner('us_0_a'), 'unauthenticated'],
     ['too many passwords', new TooManyPasswords(), 'overloaded'],
     ['a path that is no percent-encoding', new URIError('bad'), 'not_found'],
     ['a constraint that was violated', coded('23505'), 'internal'],
