@@ -19,7 +19,10 @@ export interface AuditRow extends Position {
   detail: string;
 }
 
-/** A shard's events that name who did it. Blocks are in the order of time, so a place becomes a position in the chain. */
+/**
+ * A shard's events that name who did it: the index has a few more, whose `by` is a refund's id. Blocks are in the order of
+ * time, so a place becomes a position in the chain.
+ */
 export async function auditEvents(db: Kysely<Database>, shard: number, search: AuditSearch): Promise<AuditRow[]> {
   const { actor, subject, kind, newestFirst, limit } = search;
   const span = await spanOf(db, search);
@@ -30,7 +33,7 @@ export async function auditEvents(db: Kysely<Database>, shard: number, search: A
   const { rows } = await sql<AuditRow>`
     select e.block, e.index, e.at, e.subject_id, e.kind, e.detail
     from events e
-    where e.detail like '{"by":%'
+    where e.detail like '{"by":%' and e.detail like '{"by":{%'
       and (e.at, e.block, e.index) < (${before.at}::timestamptz, ${before.block}::bigint, ${before.index}::integer)
       and (e.at, e.block, e.index) >= (${from.at}::timestamptz, ${from.block}::bigint, ${from.index}::integer)
       and e.at <= ${before.at}::timestamptz and e.at >= ${from.at}::timestamptz

@@ -24,7 +24,7 @@ export const transferRequest = z
   .strictObject({ from: walletId, to: walletId, amount: amountText, message: text(500).optional() })
   .meta({ id: 'TransferRequest' });
 export const paymentRequest = z
-  .strictObject({ wallet: walletId, amount: amountText, bankAccount: z.string().min(1).max(64) })
+  .strictObject({ wallet: walletId, amount: amountText, bankAccount: text(64).min(1) })
   .meta({ id: 'PaymentRequest' });
 export const MAX_WAIT_SECONDS = 30;
 export const paymentQuery = z.strictObject({

@@ -118,6 +118,14 @@ describe.each(['deposits', 'withdrawals'] as const)('%s', (kind) => {
     fields = { amount: '5.00', ...rest };
   });
 
+  test('need a bank account whose id Postgres can be asked for', async () => {
+    const answer = await pay(api, user, kind, 'no text', { ...fields, bankAccount: 'ba_0_\u0000' });
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { code: 'invalid_request', errors: [{ field: '/bankAccount' }] },
+    });
+  });
+
   test('sent again are one, and are not judged anew by how things stand now', async () => {
     const bankAccount = await addBankAccount(api, user);
     const first = await pay(api, user, kind, 'again', { ...fields, bankAccount });

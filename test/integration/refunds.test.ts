@@ -36,6 +36,8 @@ describe('a refund', () => {
     expect([await holdfast.balance(alice), await holdfast.balance(bob)]).toEqual(['100.00', '0.00']);
     expect(await holdfast.read(alice, id)).toMatchObject({ refunded: '10.00', linkedTo: null });
     expect(await holdfast.read(alice, body.id)).toMatchObject({ linkedTo: id, refunded: null });
+    const audit = await holdfast.api.get('/v1/ops/audit', ops.token);
+    expect(audit.body.data.map((each: { kind: string }) => each.kind)).not.toContain('refunded');
   });
 
   test('in parts ends with what is left', async () => {
