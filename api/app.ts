@@ -10,6 +10,7 @@ import { requestContext } from './request-context';
 import { serve, type Route } from './routes';
 import { apiHeaders } from './security-headers';
 import { sendJson, sendNothing } from './send';
+import { tellOfUnnamedProxy } from './unnamed-proxy';
 
 export type { ApiDeps } from './deps';
 
@@ -17,6 +18,7 @@ export function createApp(deps: ApiDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.set('trust proxy', deps.trustProxy);
+  if (deps.trustProxy === false) app.use(tellOfUnnamedProxy(deps.log));
   app.use(requestContext({ log: deps.log, slowMs: deps.slowRequestMs }, apiHeaders));
   app.use(codecCors(deps));
   const routes = allRoutes(deps);

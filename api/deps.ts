@@ -25,7 +25,7 @@ export interface ApiDeps {
   rates: RateLimits;
   logInGuard: LogInGuard;
   unproven: Unproven;
-  /** Whose word for where a request comes from is believed, as Express has it: nobody's, or how many proxies, or which. */
+  /** Whose word for where a request comes from is believed, as Express has it: how many proxies, or which; false: nobody said. */
   trustProxy: false | number | string[];
   log: Logger;
   lanes: Lanes;

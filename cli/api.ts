@@ -30,6 +30,7 @@ import { payloadCodec } from '../worker/payload-codec';
 import { connectTemporal } from '../worker/temporal';
 import type { Config } from './config';
 import { freePort } from './embedded/ports';
+import { NAME_PROXIES } from './guard-settings';
 import { onStopSignal } from './stop-signal';
 import { workflowUrls } from './workflow-urls';
 
@@ -87,6 +88,7 @@ export async function runApi(config: Config): Promise<void> {
   const { rates, redisUrl, trustProxy } = config.guard;
   const counters = redisUrl === undefined ? inProcess() : sharedBy(redisUrl, log);
   const unproven = new Unproven(counters);
+  if (config.production && trustProxy === false) log.warn(`HOLDFAST_TRUST_PROXY is not set. ${NAME_PROXIES}`);
 
   let stopping = false;
   const app = createApp({

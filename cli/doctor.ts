@@ -8,6 +8,7 @@ import { lockHolder } from './embedded/lock';
 import { isPortFree, portOwner } from './embedded/ports';
 import { missingSearchAttributes, serverVersion } from './embedded/temporal-client';
 import { findReadyTemporal } from './embedded/temporal-cli';
+import { NAME_PROXIES } from './guard-settings';
 import { keysOf } from './keys/list';
 import { localEnv } from './local-env';
 import { LOCAL_VARIABLES, loadLocalSettings, type LocalSettings } from './local-settings';
@@ -86,7 +87,11 @@ async function servers(config: Config): Promise<Finding[]> {
     config.shards.map((each, shard) => oneShard({ ...each, shard, shardCount: config.shards.length })),
   );
   const keys = shards.flat().every(({ ok }) => ok) ? await keysNeeded(config) : [];
-  return [...shards.flat(), ...keys, ...(await temporal(config))];
+  return [...shards.flat(), ...keys, ...(await temporal(config)), ...proxies(config)];
+}
+
+function proxies({ production, guard }: Config): Finding[] {
+  return production && guard.trustProxy === false ? [bad('HOLDFAST_TRUST_PROXY is not set', NAME_PROXIES)] : [];
 }
 
 /** Those that are given without need are said, too: they may go. */

@@ -7,6 +7,7 @@ export interface GuardConfig {
   rates: RatePolicies;
   /** Where all processes count together; without it each counts by itself. */
   redisUrl?: string;
+  /** 0 where there is no proxy, false where nobody said. */
   trustProxy: false | number | string[];
 }
 
@@ -59,12 +60,17 @@ function rateLimits() {
     });
 }
 
+/** For who runs in production and left it out. */
+export const NAME_PROXIES =
+  'Say how many proxies stand before the API, or 0: rate limits and the audit would take the address of one for that of' +
+  ' all its clients (docs/rate-limits.md).';
+
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** How many proxies stand before us, or which addresses they have. */
 function trustedProxies() {
   const message =
-    'must be how many proxies there are, or their addresses and networks, like 10.0.0.0/8, comma separated.';
+    'must be how many proxies there are (0: none), or their addresses and networks, like 10.0.0.0/8, comma separated.';
   return z
     .string()
     .default('')

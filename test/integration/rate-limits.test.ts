@@ -95,6 +95,19 @@ describe('where a request comes from', () => {
     expect((await from(api, '5.6.7.8')).status).toBe(429);
   });
 
+  test('a proxy that nobody named is told of, once; that there is none can be said', async () => {
+    const warned = ({ logged }: TestApi) => logged.filter(({ msg }) => String(msg).includes('HOLDFAST_TRUST_PROXY'));
+    const api = await start({});
+    await api.get('/v1/me');
+    expect(warned(api)).toEqual([]);
+    for (let n = 0; n < 3; n++) await from(api, '1.2.3.4');
+    expect(warned(api)).toHaveLength(1);
+    const said = await start({ address: minute(2) }, { trustProxy: 0 });
+    expect((await from(said, '1.2.3.4')).status).toBe(401);
+    expect((await from(said, '5.6.7.8')).status).toBe(429);
+    expect(warned(said)).toEqual([]);
+  });
+
   test('a proxy of ours is, and what stood in the header before it came to that is not', async () => {
     const api = await start({ address: minute(1) }, { trustProxy: ['loopback'] });
     expect((await from(api, '9.9.9.9, 1.2.3.4')).status).toBe(401);

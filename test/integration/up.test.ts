@@ -299,6 +299,25 @@ test('servers that can not be reached are named, with what to do', async () => {
   expect(books.output + engine.output).not.toContain('secret');
 });
 
+test('in production doctor asks whether proxies stand before the API', async () => {
+  const key = (n: number) => Buffer.alloc(32, n).toString('base64');
+  const { output } = await instance.runWith(
+    {
+      HOLDFAST_ENV: 'production',
+      HOLDFAST_DATABASE_URLS: 'postgres://app:secret@127.0.0.1:1/holdfast_0',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      HOLDFAST_TOKEN_KEY: key(1),
+      HOLDFAST_COMMAND_KEY: key(2),
+      HOLDFAST_SEAL_KEYS: `first:${key(3)}`,
+      HOLDFAST_BANK_URL: 'http://127.0.0.1:1',
+      HOLDFAST_BANK_API_KEY: key(4),
+      HOLDFAST_BANK_WEBHOOK_SECRETS: key(5),
+    },
+    'doctor',
+  );
+  expect(output).toMatch(/PROBLEM HOLDFAST_TRUST_PROXY is not set\n.*how many proxies/);
+});
+
 test('SIGTERM stops everything, in time, with exit code 0, and leaves no process', async () => {
   const identities = await instance.identities();
   const began = Date.now();

@@ -28,7 +28,7 @@ if (!hasTemporalServer()) {
         workers: 2,
         servers: 2,
         bank: { settleAfterMs: 200 },
-        env: { HOLDFAST_ENV: 'production' },
+        env: { HOLDFAST_ENV: 'production', HOLDFAST_TRUST_PROXY: '1' },
         temporal: temporal.start,
         // What the image holds, where somebody has unpacked it.
         release: process.env['HOLDFAST_TEST_IMAGE'],
