@@ -267,11 +267,16 @@ function shardsOf(settings: Databases): Config['shards'] {
 function wrongDatabases(settings: Databases): ConfigProblem[] {
   const urls = settings.HOLDFAST_DATABASE_URLS;
   const problems: ConfigProblem[] = [];
-  for (const variable of ['HOLDFAST_OWNER_DATABASE_URLS', 'HOLDFAST_REPLICA_URLS'] as const) {
+  for (const [variable, toDo] of [
+    ['HOLDFAST_OWNER_DATABASE_URLS', 'give one URL a shard, beginning with shard 0.'],
+    [
+      'HOLDFAST_REPLICA_URLS',
+      'give one URL a shard, beginning with shard 0, and an empty place for one that has none.',
+    ],
+  ] as const) {
     const count = settings[variable]?.length ?? urls.length;
     if (count === urls.length) continue;
-    const message = `lists ${count}, but HOLDFAST_DATABASE_URLS lists ${urls.length}: give one a shard, in the same order.`;
-    problems.push({ variable, message });
+    problems.push({ variable, message: `lists ${count}, but there are ${urls.length} shards: ${toDo}` });
   }
   if (settings.HOLDFAST_REPLICA_URLS?.some((url) => urls.includes(url))) {
     const message = 'names a database of HOLDFAST_DATABASE_URLS: a replica is another server’s.';

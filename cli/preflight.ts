@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBankSettings } from './bank-settings';
 import { loadConfig, type Config } from './config';
+import { shardCountOf } from './embedded/data-folder';
 import { newSecrets } from './embedded/secrets';
 import { withFacts } from './local-env';
 import { embeddedServers, loadLocalSettings, type LocalSettings } from './local-settings';
@@ -27,7 +28,8 @@ export function checkedSettings(env: Env): LocalSettings {
     }
   };
   const settings = collect(() => loadLocalSettings(env));
-  const standIns = { shards: 1, secrets: newSecrets(), ports: { postgres: 1, bank: 1, temporal: 1, temporalUi: 1 } };
+  const shards = settings ? shardCountOf(settings.dataDir, settings.shards) : 1;
+  const standIns = { shards, secrets: newSecrets(), ports: { postgres: 1, bank: 1, temporal: 1, temporalUi: 1 } };
   const production = env.HOLDFAST_ENV === 'production';
   const embedded = embeddedServers(withoutEmpty(env));
   const complete = production ? env : withFacts(env, { embedded }, standIns);

@@ -48,11 +48,16 @@ export function readInstance(dataDir: string): Instance | undefined {
   return stored && { ...stored, cluster: path.resolve(dataDir, stored.cluster) };
 }
 
+/** How many shards it was made with, or would be. */
+export function shardCountOf(dataDir: string, wantedShards: number | undefined): number {
+  return readInstance(dataDir)?.shards ?? wantedShards ?? 2;
+}
+
 /** Makes the folder on the first start, and says later what it was made with. */
 export function openInstance(folder: DataFolder, wantedShards: number | undefined): Instance {
   const known = readInstance(folder.path);
   if (known === undefined) {
-    const instance = { shards: wantedShards ?? 2, cluster: folder.cluster };
+    const instance = { shards: shardCountOf(folder.path, wantedShards), cluster: folder.cluster };
     const inside = !path.relative(folder.path, folder.cluster).startsWith('..');
     const cluster = inside ? path.relative(folder.path, folder.cluster) : folder.cluster;
     writeJson(path.join(folder.path, 'instance.json'), { ...instance, cluster });

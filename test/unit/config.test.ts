@@ -125,11 +125,22 @@ test('a shard may have a replica, and a place without one is left empty', () => 
 
   const wrong = (urls: string) => problems({ ...good, HOLDFAST_REPLICA_URLS: urls });
   expect(wrong(replica)).toEqual([
-    expect.stringContaining('HOLDFAST_REPLICA_URLS: lists 1, but HOLDFAST_DATABASE_URLS lists 2'),
+    'HOLDFAST_REPLICA_URLS: lists 1, but there are 2 shards: give one URL a shard, beginning with shard 0, and an empty' +
+      ' place for one that has none.',
   ]);
   expect(wrong('postgres://app:secret@db0/holdfast_0,')).toEqual([expect.stringContaining('another server’s')]);
   expect(wrong(`${replica},${replica}`)).toEqual([expect.stringContaining('the same database twice')]);
   expect(wrong(',db2/holdfast_1')).toEqual([expect.stringContaining('URL number 2 must look like')]);
+});
+
+test('replicas beside a Postgres that `holdfast up` starts are one a shard of its own', () => {
+  const [zero, one] = ['postgres://app:secret@db2/holdfast_0', 'postgres://app:secret@db2/holdfast_1'];
+  const folder = { HOLDFAST_DATA_DIR: '/nowhere/yet' };
+  const wrong = (urls: string) => variables({ ...folder, HOLDFAST_REPLICA_URLS: urls }, checkedSettings);
+  expect(wrong(`${zero},${one}`)).toEqual([]);
+  expect(wrong(`,${one}`)).toEqual([]);
+  expect(wrong(one)).toEqual(['HOLDFAST_REPLICA_URLS']);
+  expect(variables({ ...folder, HOLDFAST_SHARDS: '1', HOLDFAST_REPLICA_URLS: zero }, checkedSettings)).toEqual([]);
 });
 
 test('what waits for approval is an amount a currency, in its own digits', () => {
@@ -319,8 +330,9 @@ test('rate limits are given by name, none is none, and a mistake is reported', (
 
 test('proxies are believed by number or by address, and nobody otherwise', () => {
   const of = (text: string) => loadConfig({ ...good, HOLDFAST_TRUST_PROXY: text }).guard.trustProxy;
-  expect([of(''), of('2'), of('loopback, 10.0.0.0/8,fd00::1')]).toEqual([
+  expect([of(''), of('0'), of('2'), of('loopback, 10.0.0.0/8,fd00::1')]).toEqual([
     false,
+    0,
     2,
     ['loopback', '10.0.0.0/8', 'fd00::1'],
   ]);
