@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { settingInFile } from '../../cli/settings';
 
 const root = path.join(__dirname, '../..');
 
@@ -72,7 +73,7 @@ test.each(pages)('%s names only settings that .env.example has', (page) => {
   const named = [...text.matchAll(/\bHOLDFAST_[A-Z_]+[A-Z]\b/g)].map(([name]) => name);
   const ofTestsOnly = ['HOLDFAST_KEEP_LOGS', 'HOLDFAST_RECORD_HISTORIES', 'HOLDFAST_WRITE_DOCS'];
   const isOfTests = (name: string) => ofTestsOnly.includes(name) || /^HOLDFAST_(MODEL|TEST)_/.test(name);
-  const known = (name: string) => defaults.has(name) || isOfTests(name);
+  const known = (name: string) => defaults.has(settingInFile(name) ?? name) || isOfTests(name);
   expect(named.filter((name) => !known(name))).toEqual([]);
 });
 
