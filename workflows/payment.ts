@@ -4,10 +4,12 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setHandler,
   workflowInfo,
+  type ActivityOptions,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 import {
@@ -21,7 +23,7 @@ import {
 } from '../contracts/payments';
 import { isFinal } from '../contracts/statuses';
 import { cancelSignal, retrySignal, transferStatusQuery } from '../contracts/transfers';
-import { rootMessage } from './failures';
+import { failureType, rootMessage } from './failures';
 import { Story } from './story';
 
 type Ledger = Pick<Activities, 'takeStock' | 'endApproval' | 'askForAttention' | 'resumePayment'>;
@@ -39,10 +41,14 @@ const HASTY_MS = 5_000;
 
 /** On the workflow's own queue, where Temporal hands it to this worker in the answer to the task that asks for it. */
 const AT_ONCE = { retry: { maximumAttempts: 1 } };
-const PATIENTLY = {
+const SHARD_AWAY = 'ShardUnavailable';
+/** For the bank's sake. A shard is waited for elsewhere: each attempt here is one that the bank may not be asked then. */
+const PATIENTLY: ActivityOptions = {
   taskQueue: BANK_TASK_QUEUE,
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
-} as const;
+  retry: { initialInterval: '500ms', maximumInterval: '10s', nonRetryableErrorTypes: [SHARD_AWAY] },
+};
+/** Where one worker can't reach the shard and another can, they would take turns without end. */
+const SHARD_PAUSE_MS = 2_000;
 
 /** What the books do is quick: in the workflow's own task, or patiently while their shard is away. */
 const quick = proxyLocalActivities<Ledger>({
@@ -236,11 +242,18 @@ export class PaymentRun {
       // Interrupted: what was asked for comes first, and the next turn reads the facts.
       if (this.isCalled) return undefined;
       if (isFirst) this.story.tell('the bank did not answer at once; retrying');
+      else if (failureType(error) === SHARD_AWAY && patched('shard-away-elsewhere')) await this.leaveTheBank();
       else await this.waitForPeople('bank_not_answering', rootMessage(error));
       return undefined;
     } finally {
       this.attempt = undefined;
     }
+  }
+
+  /** The next turn begins with the books, and waits for them on the queue of this workflow. */
+  private async leaveTheBank(): Promise<void> {
+    this.story.tell('the shard did not answer: the bank is asked when it does');
+    await condition(() => this.isCalled, SHARD_PAUSE_MS);
   }
 
   /** The books' side, at once or patiently; undefined when it couldn't be had, and people were told. */

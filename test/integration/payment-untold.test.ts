@@ -1,21 +1,28 @@
 import { randomUUID } from 'node:crypto';
+import { ownerWorkflowId } from '../../contracts/payments';
 import type { DecisionKind } from '../../contracts/statuses';
 import { TestBank } from '../support/bank';
+import { eventually } from '../support/eventually';
 import { TestHoldfast } from '../support/holdfast';
 import { PaymentDesk } from '../support/payment-desk';
+import { Payments } from '../support/payment-runs';
+import { Wire } from '../support/wire';
 
 let bank: TestBank;
 let holdfast: TestHoldfast;
 let desk: PaymentDesk;
+let postgres: Wire;
 
 beforeAll(async () => {
   bank = await TestBank.start();
   const payments = { slowBeatMs: 500, pollFirstMs: 200, pollMaxMs: 500, attentionAfterMs: 20_000 };
-  holdfast = await TestHoldfast.start({ rail: bank.rail, payments });
+  const databaseUrl = async ({ appUrl }: { appUrl: string }) => (postgres = await Wire.to(appUrl)).urlOf(appUrl);
+  holdfast = await TestHoldfast.start({ rail: bank.rail, payments, databaseUrl });
   desk = await PaymentDesk.open(holdfast);
 });
 afterAll(async () => {
   await holdfast.close();
+  await postgres.close();
   await bank.close();
 });
 
@@ -51,4 +58,26 @@ test('a cancel that its workflow was not told of is found', async () => {
   const cancelled = await holdfast.becomes(user, payment.id, 'cancelled', 30_000);
   expect(cancelled).toMatchObject({ reason: 'cancelled_on_request' });
   expect(await holdfast.balance(user)).toBe('20.00');
+});
+
+test('while its shard is away a payment takes nothing from what the bank may be asked, and then goes on', async () => {
+  const [user] = await holdfast.pair('shard_away', '20.00');
+  await bank.control.setFaults([{ name: 'never_settles' }]);
+  const payment = await desk.plan('withdrawal', user, '15.00');
+  const patience = { attentionAfterMs: 600_000, pollFirstMs: 3_000 };
+  await new Payments(holdfast).under(patience, () => desk.begin(payment));
+  const workflow = holdfast.outside.client.workflow.getHandle(ownerWorkflowId('withdrawal', payment.id));
+  const underWay = async () =>
+    (await workflow.describe()).raw.pendingActivities?.map(({ activityType }) => activityType?.name);
+
+  // Next, the bank is asked how it stands.
+  await eventually(async () => {
+    const { events } = await workflow.fetchHistory();
+    expect(events!.at(-1)!.timerStartedEventAttributes).toBeTruthy();
+  });
+  postgres.goAway();
+  await eventually(async () => expect(await underWay()).toEqual(['takeStock']), { withinMs: 40_000 });
+  postgres.comeBack();
+  await eventually(() => desk.cancel(payment), { withinMs: 20_000 });
+  await holdfast.becomes(user, payment.id, 'cancelled', 30_000);
 });
