@@ -20,6 +20,7 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.holdfast/'],
+  testSequencer: '<rootDir>/jest.sequencer.js',
   // Postgres and Temporal want a core too: more workers than this only slow each other down.
   maxWorkers: 2,
   // What native modules hold stays after each suite, and coverage walks through all of it: begin afresh before that grows.

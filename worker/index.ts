@@ -2,7 +2,12 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { DataConverter } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
-import { Worker, type ActivityInterceptorsFactory, type WorkerOptions } from '@temporalio/worker';
+import {
+  Worker,
+  type ActivityInterceptorsFactory,
+  type WorkerOptions,
+  type WorkflowBundlePath,
+} from '@temporalio/worker';
 import type { Activities } from '../activities';
 import { BANK_TASK_QUEUE, transactionOfWorkflow } from '../contracts/payments';
 import { during } from '../tracing';
@@ -19,9 +24,11 @@ export interface WorkerParts {
   dataConverter?: DataConverter;
   /** Where traces are kept. */
   tracing?: TemporalTracing;
+  /** Left out: as the build bundled them. */
+  workflowBundle?: WorkflowBundlePath;
 }
 
-/** One worker on one task queue, with the workflows bundled at build time where there is such a bundle. */
+/** One worker on one task queue, with the workflows bundled beforehand where there is such a bundle. */
 export function createWorker(parts: WorkerParts): Promise<Worker> {
   const { connection, namespace, taskQueue, activities, dataConverter } = parts;
   return Worker.create({
@@ -45,7 +52,9 @@ export function createWorker(parts: WorkerParts): Promise<Worker> {
  * Calls to the bank, and nothing else: all but each payment's first. Their rate has a limit that holds over all workers
  * together, so that an outage of the bank that ends doesn't become a storm.
  */
-export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { callsPerSecond: number }): Promise<Worker> {
+export function createBankWorker(
+  parts: Omit<WorkerParts, 'taskQueue' | 'workflowBundle'> & { callsPerSecond: number },
+): Promise<Worker> {
   return Worker.create({
     connection: parts.connection,
     namespace: parts.namespace,
@@ -59,21 +68,32 @@ export function createBankWorker(parts: Omit<WorkerParts, 'taskQueue'> & { calls
   });
 }
 
-/**
- * The same workflows, with and without what hands their traces on; and twice each, since how a failure is put into words
- * is part of a bundle.
- */
-export const bundlePath = (areSealed: boolean, areTraced: boolean) =>
-  path.join(__dirname, '..', `workflow-bundle${areSealed ? '-sealed' : ''}${areTraced ? '-traced' : ''}.js`);
+/** What the workflows are bundled with: what hands their traces on, and how a failure is put into words. */
+export interface BundleKind {
+  /** Failures are put into payloads, which a converter that only opens doesn't. */
+  areSealed: boolean;
+  areTraced: boolean;
+}
 
-/** Whether failures are put into payloads, which a converter that only opens doesn't. */
-const isSealed = (dataConverter?: DataConverter) => dataConverter?.failureConverterPath !== undefined;
+type SeenParts = Pick<WorkerParts, 'dataConverter' | 'tracing' | 'workflowBundle'>;
 
-type SeenParts = Pick<WorkerParts, 'dataConverter' | 'tracing'>;
+export function bundleKindOf({ dataConverter, tracing }: SeenParts): BundleKind {
+  return { areSealed: dataConverter?.failureConverterPath !== undefined, areTraced: tracing !== undefined };
+}
 
-function workflowCode({ dataConverter, tracing }: SeenParts): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const codePath = bundlePath(isSealed(dataConverter), tracing !== undefined);
-  return existsSync(codePath) ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
+export const bundleName = ({ areSealed, areTraced }: BundleKind) =>
+  `workflow-bundle${areSealed ? '-sealed' : ''}${areTraced ? '-traced' : ''}.js`;
+
+export const bundlePath = (kind: BundleKind) => path.join(__dirname, '..', bundleName(kind));
+
+function bundleOf(parts: SeenParts): WorkflowBundlePath | undefined {
+  const codePath = bundlePath(bundleKindOf(parts));
+  return parts.workflowBundle ?? (existsSync(codePath) ? { codePath } : undefined);
+}
+
+function workflowCode(parts: SeenParts): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const workflowBundle = bundleOf(parts);
+  return workflowBundle ? { workflowBundle } : { workflowsPath: require.resolve('../workflows') };
 }
 
 /** What an activity logs names the workflow it is for. */
@@ -87,15 +107,14 @@ const named: ActivityInterceptorsFactory = ({ info: { workflowExecution } }) => 
   },
 });
 
-function seenFrom({ tracing, dataConverter }: SeenParts): Pick<WorkerOptions, 'interceptors' | 'sinks'> {
+function seenFrom(parts: SeenParts): Pick<WorkerOptions, 'interceptors' | 'sinks'> {
+  const { tracing } = parts;
   if (!tracing) return { interceptors: { activity: [named] } };
   return {
     interceptors: {
       activity: [named, ...tracing.activity],
       // Where there is a bundle, it is in there.
-      workflowModules: existsSync(bundlePath(isSealed(dataConverter), true))
-        ? []
-        : [require.resolve('../workflows/tracing')],
+      workflowModules: bundleOf(parts) ? [] : [require.resolve('../workflows/tracing')],
     },
     sinks: tracing.sinks,
   };

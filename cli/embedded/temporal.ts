@@ -17,6 +17,8 @@ export interface TemporalOptions {
   /** 0 picks a free one; no Web UI without one. */
   uiPort?: number;
   namespace?: string;
+  /** Besides what deploy/temporal/dynamicconfig.yaml has. */
+  dynamicConfig?: Record<string, number | string>;
   logFile: string;
   say?: (line: string) => void;
 }
@@ -79,7 +81,10 @@ function serverArguments(options: TemporalOptions): string[] {
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port)];
   args.push('--log-level', 'warn', '--log-format', 'json');
   // As deploy/temporal/dynamicconfig.yaml has it.
-  args.push('--dynamic-config-value', 'system.enableActivityEagerExecution=true');
+  const dynamicConfig = { 'system.enableActivityEagerExecution': true, ...options.dynamicConfig };
+  for (const [name, value] of Object.entries(dynamicConfig)) {
+    args.push('--dynamic-config-value', `${name}=${JSON.stringify(value)}`);
+  }
   if (options.uiPort === undefined) args.push('--headless');
   else args.push('--ui-port', String(options.uiPort));
   if (options.namespace !== undefined) args.push('--namespace', options.namespace);

@@ -1,39 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import type { NewFault } from '../../bank/simulator/faults';
 import { cancelSignal, retrySignal, TASK_QUEUE, workflowTypes, type SweptShard } from '../../contracts/transfers';
 import type { TransactionStatus } from '../../contracts/statuses';
 import type { TransactionFacts } from '../../ledger/commands';
 import type { TestUser } from '../support/api';
-import { TestBank } from '../support/bank';
 import { eventually } from '../support/eventually';
-import { TestHoldfast } from '../support/holdfast';
-import { Payments, type AtBank } from '../support/payment-runs';
+import type { TestHoldfast } from '../support/holdfast';
+import type { AtBank, Payments } from '../support/payment-runs';
+import { after, PaymentScene, settledFact } from '../support/payment-scene';
 import { resetToStart } from '../support/reset';
 
-let bank: TestBank;
+let scene: PaymentScene;
 let holdfast: TestHoldfast;
 let payments: Payments;
 let staff: [TestUser, TestUser];
-let user: TestUser;
 
 beforeAll(async () => {
-  bank = await TestBank.start();
-  holdfast = await TestHoldfast.start({
-    rail: bank.hastyRail(400),
-    payments: { attentionAfterMs: 800, slowBeatMs: 1_000, pollFirstMs: 150, pollMaxMs: 300 },
-  });
-  payments = new Payments(holdfast);
-  staff = [await holdfast.api.newUser('olivia'), await holdfast.api.newUser('omar')];
+  scene = await PaymentScene.open();
+  ({ holdfast, payments, staff } = scene);
 });
-afterAll(async () => {
-  await holdfast.close();
-  await bank.close();
-});
-let users = 0;
-beforeEach(async () => {
-  await bank.control.setFaults([]);
-  [user] = await holdfast.pair(`user${users++}`, '10.00');
-});
+afterAll(() => scene.close());
+beforeEach(() => scene.nextTest());
 
 const sweep = (): Promise<SweptShard[]> =>
   holdfast.outside.client.workflow.execute(workflowTypes.sweep, {
@@ -41,7 +27,6 @@ const sweep = (): Promise<SweptShard[]> =>
     taskQueue: TASK_QUEUE,
     args: [holdfast.sweepSettings().input],
   });
-const faults = (...list: NewFault[]) => bank.control.setFaults(list);
 
 interface Step {
   name: string;
@@ -59,7 +44,7 @@ const STEPS: Step[] = [
   {
     name: 'awaiting approval',
     async reach(type) {
-      const facts = await payments.begin(type, user, 300n, { status: 'awaiting_approval' });
+      const facts = await payments.begin(type, scene.user, 300n, { status: 'awaiting_approval' });
       await eventually(async () =>
         expect(await payments.statusOf(facts)).toMatchObject({ status: 'awaiting_approval' }),
       );
@@ -72,50 +57,40 @@ const STEPS: Step[] = [
   {
     name: 'sending',
     async reach(type) {
-      await faults({ name: 'outage' });
-      const facts = await payments.under({ attentionAfterMs: 600_000 }, () => payments.begin(type, user, 300n));
+      await scene.faults({ name: 'outage' });
+      const facts = await payments.under({ attentionAfterMs: 600_000 }, () => payments.begin(type, scene.user, 300n));
       await eventually(async () => expect(await payments.request(facts)).toMatchObject({ state: 'sending' }));
       return facts;
     },
-    letGo: () => faults(),
+    letGo: () => scene.faults(),
     cancelled: 'cancelled',
     left: 'completed',
   },
   {
     name: 'accepted',
-    async reach(type) {
-      await faults({ name: 'never_settles' });
-      const facts = await payments.begin(type, user, 300n);
-      await eventually(async () => expect(await payments.request(facts)).toMatchObject({ state: 'accepted' }));
-      return facts;
-    },
-    letGo: (facts) => settle(facts),
+    reach: (type) => scene.accepted(type),
+    letGo: (facts) => payments.tell(settledFact(facts)),
     cancelled: 'cancelled',
     left: 'completed',
   },
   {
     name: 'voiding',
     async reach(type) {
-      await faults({ name: 'outage' });
-      const facts = await payments.under({ attentionAfterMs: 600_000 }, () => payments.begin(type, user, 300n));
+      await scene.faults({ name: 'outage' });
+      const facts = await payments.under({ attentionAfterMs: 600_000 }, () => payments.begin(type, scene.user, 300n));
       await payments.handleOf(facts).signal(cancelSignal);
       await eventually(async () => expect(await payments.request(facts)).toMatchObject({ state: 'voiding' }));
       return facts;
     },
-    letGo: () => faults(),
+    letGo: () => scene.faults(),
     cancelled: 'cancelled',
     left: 'cancelled',
   },
   {
     name: 'attention, with the bank away',
-    async reach(type) {
-      await faults({ name: 'outage' });
-      const facts = await payments.begin(type, user, 300n);
-      await payments.becomes(facts, 'needs_attention', 'bank_not_answering');
-      return facts;
-    },
+    reach: (type) => scene.unreachable(type),
     async letGo(facts) {
-      await faults();
+      await scene.faults();
       await payments.handleOf(facts).signal(retrySignal);
     },
     cancelled: 'cancelled',
@@ -123,12 +98,7 @@ const STEPS: Step[] = [
   },
   {
     name: 'attention, with another amount moved',
-    async reach(type) {
-      await faults({ name: 'amount_mismatch' });
-      const facts = await payments.begin(type, user, 300n);
-      await payments.becomes(facts, 'needs_attention', 'amount_mismatch');
-      return facts;
-    },
+    reach: (type) => scene.mismatched(type),
     letGo: (facts) => payments.resolve(facts, staff, 'completed'),
     // Money has moved: that can't be cancelled.
     cancelled: 'completed',
@@ -136,18 +106,10 @@ const STEPS: Step[] = [
   },
 ];
 
-/** The bank's word, as it would come by webhook. */
-async function settle(facts: TransactionFacts): Promise<void> {
-  const { reference } = (await payments.request(facts))!;
-  const fact = { reference, state: 'settled', amountMinor: 300n, currency: 'SGD', settlementId: `st_${facts.id}` };
-  await payments.tell({ ...fact, state: 'settled' });
-}
-
 async function hasEnded(facts: TransactionFacts, status: TransactionStatus): Promise<void> {
   await payments.becomes(facts, status);
   expect(await payments.ended(facts)).toMatchObject({ status });
-  const moved = facts.type === 'deposit' ? '13.00' : '7.00';
-  expect(await holdfast.balance(user)).toBe(status === 'completed' ? moved : '10.00');
+  expect(await holdfast.balance(scene.user)).toBe(status === 'completed' ? after(facts.type) : '10.00');
   expect(await sweep()).toMatchObject([{ looked: 0, restarted: 0 }]);
   await payments.areWhole();
 }

@@ -1,23 +1,30 @@
+import type { TestUser } from '../support/api';
 import { TestBank } from '../support/bank';
 import { TestHoldfast } from '../support/holdfast';
 import { decoded } from '../support/record-histories';
 import { PaymentRecorder } from '../support/record-payment-histories';
-import { bundleOf, committedHistories, eventTypes, keepNew, replay } from '../support/replay';
+import { committedHistories, eventTypes, keepNew, replay } from '../support/replay';
+import { Wire } from '../support/wire';
+import { workflowBundle } from '../support/workflow-bundle';
 
 let bank: TestBank;
 let holdfast: TestHoldfast;
+let postgres: Wire;
 let recorded: Record<string, string>;
 beforeAll(async () => {
   bank = await TestBank.start();
   const settings = { attentionAfterMs: 1_500, pollFirstMs: 60_000 };
-  holdfast = await TestHoldfast.start({ rail: bank.hastyRail(1_000), payments: settings });
+  const databaseUrl = async ({ appUrl }: { appUrl: string }) => (postgres = await Wire.to(appUrl)).urlOf(appUrl);
+  holdfast = await TestHoldfast.start({ rail: bank.hastyRail(1_000), payments: settings, databaseUrl });
   const ops = (name: string) => holdfast.api.newUser(name, { roles: ['ops'], name: 'Personal Name' });
   const [user] = await holdfast.pair('recorded');
-  recorded = await new PaymentRecorder(holdfast, bank, [await ops('olivia'), await ops('omar')], user).record();
+  const staff: [TestUser, TestUser] = [await ops('olivia'), await ops('omar')];
+  recorded = await new PaymentRecorder(holdfast, bank, staff, user, postgres).record();
   keepNew(recorded);
 });
 afterAll(async () => {
   await holdfast.close();
+  await postgres.close();
   await bank.close();
 });
 
@@ -27,8 +34,8 @@ test('every way a payment can go has its history committed', () => {
 });
 
 test('what payments do today can be replayed', async () => {
-  const bundle = await bundleOf(require.resolve('../../workflows'));
-  for (const json of Object.values(recorded)) await replay(bundle, json);
+  const histories = Object.entries(recorded).map(([name, json]) => ({ name, json }));
+  expect(await replay(await workflowBundle(), histories)).toEqual({});
 });
 
 test('each history shows the way that it is named for', () => {
@@ -36,7 +43,7 @@ test('each history shows the way that it is named for', () => {
   for (const [name, json] of Object.entries(recorded)) {
     const types = eventTypes(json);
     expect(types.at(-1)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
-    const isTold = /webhook|retry|cancelled|approved|resolved/.test(name);
+    const isTold = /webhook|retry|cancelled|approved|resolved|away/.test(name);
     expect({ name, isTold: types.includes(signalled) }).toEqual({ name, isTold });
   }
 });

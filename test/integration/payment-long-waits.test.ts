@@ -7,8 +7,8 @@ import { TestHoldfast } from '../support/holdfast';
 import { Payments } from '../support/payment-runs';
 import { asOwner, holdChain } from '../support/trouble';
 
-/** More than Temporal lets a history grow to before it suggests a new run. */
-const MANY = 4_200;
+/** More than the tests' Temporal lets a history grow to before it suggests a new run (test/support/global-setup.ts). */
+const MANY = 900;
 
 let bank: TestBank;
 let holdfast: TestHoldfast;

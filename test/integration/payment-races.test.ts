@@ -2,25 +2,22 @@ import type { TransactionFacts } from '../../ledger/commands';
 import type { CancelAnswer } from '../../contracts/payments';
 import { systemAccountId } from '../../contracts/ids';
 import type { TestUser } from '../support/api';
-import { TestBank } from '../support/bank';
-import { TestHoldfast } from '../support/holdfast';
-import { Payments, type AtBank } from '../support/payment-runs';
+import type { TestBank } from '../support/bank';
+import type { TestHoldfast } from '../support/holdfast';
+import type { AtBank, Payments } from '../support/payment-runs';
+import { HASTY, PaymentScene } from '../support/payment-scene';
 
+let scene: PaymentScene;
 let bank: TestBank;
 let holdfast: TestHoldfast;
 let payments: Payments;
 
 beforeAll(async () => {
-  bank = await TestBank.start();
   // On a slow machine nothing is to need attention.
-  const settings = { attentionAfterMs: 60_000, slowBeatMs: 1_000, pollFirstMs: 100, pollMaxMs: 200 };
-  holdfast = await TestHoldfast.start({ rail: bank.rail, payments: settings });
-  payments = new Payments(holdfast);
+  scene = await PaymentScene.open({ bankDeadlineMs: 5_000, settings: { ...HASTY, attentionAfterMs: 60_000 } });
+  ({ bank, holdfast, payments } = scene);
 });
-afterAll(async () => {
-  await holdfast.close();
-  await bank.close();
-});
+afterAll(() => scene.close());
 
 interface Raced {
   type: AtBank;

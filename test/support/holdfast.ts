@@ -13,7 +13,7 @@ import { shardOfUsername, transactionId } from '../../ledger/identity';
 import { GroupPosts } from '../../ledger/group-posts';
 import { Names } from '../../ledger/names';
 import { openShards, type Shards } from '../../ledger/shards';
-import { createBankWorker, createWorker } from '../../worker';
+import { bundleKindOf, createBankWorker, createWorker } from '../../worker';
 import type { NamedKey } from '../../ledger/aes';
 import type { Sealer } from '../../ledger/seal';
 import type { Channel } from '../../notifications/channels';
@@ -33,6 +33,7 @@ import { connectTemporal, type Temporal } from '../../worker/temporal';
 import { TestApi, type Answer, type TestUser } from './api';
 import { cloneShards, type TestDatabase } from './database';
 import { eventually } from './eventually';
+import { workflowBundle } from './workflow-bundle';
 
 export interface HoldfastOptions {
   lane?: Partial<LaneSettings>;
@@ -186,11 +187,12 @@ export class TestHoldfast {
     });
     this.postsGroups ||= taskQueues.includes(LANE_TASK_QUEUE);
     const parts = { ...this.temporal, activities };
+    const workflows = await workflowBundle(bundleKindOf(parts));
     for (const taskQueue of taskQueues) {
       const worker =
         taskQueue === BANK_TASK_QUEUE
           ? await createBankWorker({ ...parts, callsPerSecond: 1_000 })
-          : await createWorker({ ...parts, taskQueue });
+          : await createWorker({ ...parts, taskQueue, workflowBundle: workflows });
       this.working.push({ taskQueue, worker, running: worker.run() });
     }
   }

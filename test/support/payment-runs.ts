@@ -124,12 +124,21 @@ export class Payments {
   }
 
   /** The workflow, as a person at the Web UI has it. */
-  handleOf({ type, id }: TransactionFacts) {
+  handleOf({ type, id }: Pick<TransactionFacts, 'type' | 'id'>) {
     return this.holdfast.outside.client.workflow.getHandle(ownerWorkflowId(type, id));
   }
 
   statusOf(facts: TransactionFacts) {
     return this.handleOf(facts).query(transferStatusQuery);
+  }
+
+  /** Waits until the workflow has nothing to do, until it asks the bank again. */
+  async isAtRest(payment: Pick<TransactionFacts, 'type' | 'id'>): Promise<void> {
+    const rests = async () => {
+      const { events } = await this.handleOf(payment).fetchHistory();
+      expect(events!.at(-1)!.timerStartedEventAttributes).toBeTruthy();
+    };
+    await eventually(rests, { withinMs: 30_000 });
   }
 
   /** Waits until the books say so. */

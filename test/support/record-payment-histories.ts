@@ -8,9 +8,11 @@ import type { TestUser } from './api';
 import { BANK_SECRET, type TestBank } from './bank';
 import { eventually } from './eventually';
 import type { TestHoldfast } from './holdfast';
-import { Payments, referenceOf, type AtBank } from './payment-runs';
+import { Payments, type AtBank } from './payment-runs';
+import { settledFact } from './payment-scene';
 import { creditEvent, deliver } from './payments';
 import { historyOf } from './record-histories';
+import type { Wire } from './wire';
 
 /** As recordHistories, of what the bank takes part in. */
 export class PaymentRecorder {
@@ -21,6 +23,8 @@ export class PaymentRecorder {
     private readonly bank: TestBank,
     private readonly staff: [TestUser, TestUser],
     private readonly user: TestUser,
+    /** Between Holdfast and its shard. */
+    private readonly postgres: Wire,
   ) {
     this.payments = new Payments(holdfast);
   }
@@ -32,6 +36,7 @@ export class PaymentRecorder {
       'withdrawal-approved': await this.approved(),
       'withdrawal-approval-expired': await this.expired(),
       'withdrawal-resolved': await this.resolved(),
+      'withdrawal-shard-away': await this.shardAway(),
       'adjustment-approved': await this.adjusted(),
       credit: await this.credited(),
       'bank-account': await this.checked(),
@@ -56,8 +61,7 @@ export class PaymentRecorder {
 
   private async byWebhook(type: AtBank): Promise<string> {
     const facts = await this.accepted(type);
-    const settled = { state: 'settled', amountMinor: 100n, currency: 'SGD', settlementId: `st_${facts.id}` } as const;
-    await this.payments.tell({ reference: referenceOf(facts), ...settled });
+    await this.payments.tell(settledFact(facts));
     return this.historyOf(facts);
   }
 
@@ -101,6 +105,22 @@ export class PaymentRecorder {
     const facts = await this.payments.begin('withdrawal', this.user, 100n);
     await this.payments.becomes(facts, 'needs_attention', 'amount_mismatch');
     await this.payments.resolve(facts, this.staff, 'completed');
+    return this.historyOf(facts);
+  }
+
+  /** When it is to ask the bank how it stands. */
+  private async shardAway(): Promise<string> {
+    const patience = { attentionAfterMs: 60_000, pollFirstMs: 3_000 };
+    const facts = await this.payments.under(patience, () => this.accepted('withdrawal'));
+    await this.payments.isAtRest(facts);
+    this.postgres.goAway();
+    const isLeft = async () => {
+      const { timeline } = await this.payments.statusOf(facts);
+      expect(timeline).toContainEqual(expect.objectContaining({ what: expect.stringContaining('the bank is asked') }));
+    };
+    await eventually(isLeft, { withinMs: 30_000 });
+    this.postgres.comeBack();
+    await eventually(() => this.payments.tell(settledFact(facts)), { withinMs: 30_000 });
     return this.historyOf(facts);
   }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { readHistory } from './history-json';
 
 const HISTORIES = path.join(__dirname, '..', 'histories');
@@ -36,12 +36,19 @@ export function quietRuntime(): void {
   });
 }
 
-export function bundleOf(workflowsPath: string, workflowInterceptorModules: string[] = []): Promise<WorkflowBundle> {
-  const logger = new DefaultLogger('ERROR', () => undefined);
-  return bundleWorkflowCode({ workflowsPath, workflowInterceptorModules, logger });
+export function bundleOf(workflowsPath: string): Promise<WorkflowBundleOption> {
+  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR', () => undefined) });
 }
 
-/** Throws when the code would not do again what the history says was done. */
-export async function replay(workflowBundle: WorkflowBundle, json: string): Promise<void> {
-  await Worker.runReplayHistory({ workflowBundle }, readHistory(json));
+/** Where the code would not do again what a history says was done: what went wrong, by the history's name. */
+export async function replay(
+  workflowBundle: WorkflowBundleOption,
+  histories: { name: string; json: string }[],
+): Promise<Record<string, string>> {
+  const failed: Record<string, string> = {};
+  const all = histories.map(({ name, json }) => ({ workflowId: name, history: readHistory(json) }));
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, all)) {
+    if (error) failed[workflowId] = error.message;
+  }
+  return failed;
 }
