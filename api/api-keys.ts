@@ -3,7 +3,7 @@ import { shardOfId } from '../contracts/ids';
 import * as schemas from '../contracts/schemas';
 import { ApiKeys, type ApiKey } from '../users/api-keys';
 import { actingBy } from './acting';
-import { mayDo, requireCaller, type Caller } from './auth';
+import { authenticate, mayDo, requireCaller, type Caller } from './auth';
 import type { ApiDeps } from './deps';
 import { Problem } from './problems';
 import { route, type Route } from './routes';
@@ -32,13 +32,16 @@ export function apiKeyRoutes(deps: Pick<ApiDeps, 'shards' | 'sealer' | 'callers'
       async handler({ req, res, body: { name, scopes, expiresInDays } }) {
         const caller = requireCaller(req);
         refuseScopes(caller, scopes);
-        const wanted = { name, scopes: [...new Set(scopes)], expiresAt: new Date(Date.now() + expiresInDays * DAY_MS) };
-        const made = await keys.make(
-          caller.userId,
-          wanted,
-          await actingBy(req, deps.sealer, shardOfId(caller.userId)!),
-        );
-        if (!made) throw new Problem('too_many_api_keys');
+        const { userId, sessionId } = caller;
+        const expiresAt = new Date(Date.now() + expiresInDays * DAY_MS);
+        const wanted = { name, scopes: [...new Set(scopes)], expiresAt, sessionId };
+        const made = await keys.make(userId, wanted, await actingBy(req, deps.sealer, shardOfId(userId)!));
+        if (!made) {
+          // Their session may have ended in this moment: then that is the answer.
+          deps.callers.forget(userId);
+          await authenticate(deps.callers, req, { changes: true });
+          throw new Problem('too_many_api_keys');
+        }
         sendJson(res, 201, { ...apiKeyView(made), key: made.key });
       },
     }),

@@ -55,8 +55,11 @@ export function sessionRoutes(deps: SessionDeps): Route[] {
         if (user.status === 'frozen') throw new Problem('user_frozen');
         const { id: userId, roles } = user;
         const by = { actorId: userId, ...(await traceOf(req, deps.sealer, userId)) };
-        const started = await sessions.start(userId, clientOf(req), by);
-        if (!started) throw new Problem('user_frozen');
+        const started = await sessions.start(user, clientOf(req), by);
+        if (!started) {
+          const now = await users.byId(userId);
+          throw new Problem(now?.status === 'frozen' ? 'user_frozen' : 'invalid_credentials');
+        }
         sendJson(res, 201, sessionView({ ...started, userId, username, roles }));
       },
     }),

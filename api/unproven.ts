@@ -18,8 +18,13 @@ export class Unproven {
   async through<Found>(address: string, look: () => Promise<Found | undefined>): Promise<Found | undefined> {
     const miss = await take(this.misses, address);
     if (miss.isRefused) throw tooMany('unproven', miss.resetMs);
-    const found = await look();
-    if (found !== undefined) await this.misses.reward(address);
+    const giveBack = () => this.misses.reward(address);
+    const found = await look().catch(async (error: unknown) => {
+      // Whose shard is away asked for nothing in vain.
+      await giveBack();
+      throw error;
+    });
+    if (found !== undefined) await giveBack();
     return found;
   }
 }

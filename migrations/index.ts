@@ -26,7 +26,7 @@ const migrations: Record<string, Migration> = {
   '0007-moving': moving,
   '0008-snapshots': snapshots,
   '0009-access': access,
-  // 0010 was never used, and never will be: what comes before one that has run would be refused.
+  // 0010 and 0013 were never used, and never will be: what comes before one that has run would be refused.
   '0011-guard': guard,
   '0012-privacy': privacy,
   '0014-role-proposals': roleProposals,

@@ -33,8 +33,10 @@ export const MAX_KEYS = 50;
 const MAKE = `
   insert into api_keys (id, user_id, name_sealed, hash, scopes, expires_at)
   select $1, id, $3, $4, $5, $6 from users
-  where id = $2 and status = 'active' and ${MAX_KEYS} > (
-    select count(*) from api_keys where user_id = $2 and revoked_at is null and expires_at > now())
+  where id = $2 and status = 'active'
+    and ($7::text is null or exists (select from sessions where id = $7 and ended_at is null))
+    and ${MAX_KEYS} > (
+      select count(*) from api_keys where user_id = $2 and revoked_at is null and expires_at > now())
   returning id`;
 const REVOKE =
   'update api_keys set revoked_at = now() where id = $1 and user_id = $2 and revoked_at is null returning id';
@@ -55,12 +57,19 @@ export class ApiKeys {
     private readonly sealer: Sealer,
   ) {}
 
-  /** With the key itself, which is known to nobody afterwards. Undefined when the user has too many. */
-  async make(owner: UserId, wanted: NewApiKey, by: By): Promise<(ApiKey & { key: string }) | undefined> {
+  /**
+   * With the key itself, which is known to nobody afterwards. Undefined when the user has too many, or the session it is
+   * made in has ended: no key outlives the ending of all sessions and keys by being made in that moment.
+   */
+  async make(
+    owner: UserId,
+    wanted: NewApiKey & { sessionId: string | undefined },
+    by: By,
+  ): Promise<(ApiKey & { key: string }) | undefined> {
     const shard = this.shards.forId(owner)!;
     const id = newApiKeyId(shard.number);
     const key = `hf_${id.slice('ak_'.length)}_${newSecret(this.sealer, id)}`;
-    const { name, scopes, expiresAt } = wanted;
+    const { name, scopes, expiresAt, sessionId } = wanted;
     const values = [
       id,
       owner,
@@ -68,6 +77,7 @@ export class ApiKeys {
       secretHash(key),
       scopes,
       expiresAt,
+      sessionId,
     ];
     const isMade = await record(shard, {
       subjectId: id,

@@ -46,12 +46,13 @@ export type EndReason = 'logged_out' | 'ended_by_staff' | 'token_reused';
 const MAX_LISTED = 200;
 const MAX_AGENT = 200;
 
-/** Who is frozen gets none. Where the user's old ones were from is forgotten with this. */
+/** Who is frozen gets none, nor who knows a password that was changed meanwhile. Where the user's old ones were from is forgotten with this. */
 const START = `
   with forgotten as (
     delete from sessions where user_id = $2 and coalesce(ended_at, expires_at) < now() - interval '30 days')
   insert into sessions (id, user_id, family_hash, refresh_hash, address_sealed, agent_sealed, expires_at)
-  select $1, id, $3, $4, $5, $6, $7 from users where id = $2 and status = 'active' returning id`;
+  select $1, id, $3, $4, $5, $6, $7 from users
+  where id = $2 and status = 'active' and password_hash = $8 returning id`;
 const END = 'update sessions set ended_at = now() where id = $1 and user_id = $2 and ended_at is null returning id';
 const END_ALL = `
   with ended as (update sessions set ended_at = now() where user_id = $1 and ended_at is null returning id),
@@ -70,19 +71,24 @@ export class Sessions {
     private readonly ttlSeconds: number,
   ) {}
 
-  /** Undefined for a user who is not there any more, or frozen. */
-  async start(userId: UserId, client: Client, by: By): Promise<StartedSession | undefined> {
+  /** Undefined for a user who is not there any more, frozen, or has another password by now. */
+  async start(
+    { id: userId, passwordHash }: { id: UserId; passwordHash: string },
+    client: Client,
+    by: By,
+  ): Promise<StartedSession | undefined> {
     const shard = this.shards.forId(userId)!;
     const sessionId = newSessionId(shard.number);
     const [family, secret] = [newSecret(this.sealer, sessionId), newSecret(this.sealer, sessionId)];
     const expiresAt = new Date(Date.now() + this.ttlSeconds * 1_000);
     const hashes = [secretHash(family), secretHash(secret)];
     const { address, agent } = await this.sealed(userId, sessionId, client);
+    const values = [sessionId, userId, ...hashes, address, agent, expiresAt, passwordHash];
     const isStarted = await record(shard, {
       subjectId: sessionId,
       event: 'session_started',
       detail: { user: userId },
-      change: { name: 'start-session', text: START, values: [sessionId, userId, ...hashes, address, agent, expiresAt] },
+      change: { name: 'start-session', text: START, values },
       ...by,
     });
     return isStarted ? { sessionId, refreshToken: writeToken({ sessionId, family, secret }), expiresAt } : undefined;

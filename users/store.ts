@@ -43,8 +43,14 @@ const CHANGE_PASSWORD = `
       update sessions set ended_at = now() where user_id in (select id from done) and id <> $4 and ended_at is null),
     ${revokedKeys('(select id from done)', '$5')}
   select id from done`;
+/** Whatever was proposed before is off: nobody confirms it afterwards. */
 const SET_ROLES = `
-  update users set roles = $2::text[] where id = $1 and roles <> $2::text[] and roles @> $3::text[] returning id`;
+  with found as (select id from users where id = $1 and roles @> $3::text[]),
+    done as (
+      update users set roles = $2::text[] where id in (select id from found) and roles <> $2::text[]
+        and roles @> $3::text[] returning id),
+    withdrawn as (delete from role_proposals where user_id in (select id from found) returning user_id)
+  select id from done union all select user_id from withdrawn`;
 const SET_FROZEN = `
   with done as (update users set status = $2 where id = $1 and status not in ($2, 'erased') returning id),
     wallets as (update accounts set owner_frozen = $3 where owner_id in (select id from done)),
@@ -127,7 +133,7 @@ export class Users {
     });
   }
 
-  /** False when they have these roles already, or not all of those that they should have before. */
+  /** False when they have these roles already and no others were proposed, or not all that they should have before. */
   setRoles(id: UserId, roles: readonly Role[], by: By, before: readonly Role[] = []): Promise<boolean> {
     return record(this.shards.forId(id)!, {
       subjectId: id,
@@ -161,7 +167,7 @@ export class Users {
     };
   }
 
-  /** What no key opens is left out: its user signs in, and is frozen, all the same. */
+  /** What no key opens is left out: its user is found, frozen and signed out all the same. */
   private async openedText(sealed: string, field: string): Promise<string> {
     try {
       return await this.sealer.open(sealed, field);

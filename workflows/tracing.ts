@@ -1,5 +1,5 @@
 import { defaultPayloadConverter, type Headers } from '@temporalio/common';
-import { proxySinks, workflowInfo, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
+import { ContinueAsNew, proxySinks, workflowInfo, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import { TRACE_HEADER, underRun, type TraceCarrier, type TraceSinks } from '../contracts/tracing';
 
 /**
@@ -22,7 +22,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           const run = next(input);
           void run.then(
             () => trace.ended(traceparent, undefined),
-            (error: unknown) => trace.ended(traceparent, error instanceof Error ? error.name : 'unknown'),
+            (error: unknown) => trace.ended(traceparent, failureOf(error)),
           );
           return run;
         },
@@ -38,6 +38,12 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
     ],
   };
 };
+
+/** To go on as a new run is no failure. */
+function failureOf(error: unknown): string | undefined {
+  if (error instanceof ContinueAsNew) return undefined;
+  return error instanceof Error ? error.name : 'unknown';
+}
 
 function headerOf(traceparent: string): Headers {
   const carrier: TraceCarrier = { traceparent };

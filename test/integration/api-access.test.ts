@@ -7,6 +7,7 @@ import { sign, SIGNATURE_HEADER } from '../../bank/signature';
 import { NEVER_BY_KEY, roleFor, SCOPES } from '../../contracts/permissions';
 import { ROLES, type Role } from '../../contracts/statuses';
 import { Sessions } from '../../users/sessions';
+import { Users } from '../../users/store';
 import { TestApi, TOKEN_KEY, WEBHOOK_SECRET, type AskOptions, type TestUser } from '../support/api';
 
 /** What a route answers a customer who asks for another user's things. */
@@ -183,7 +184,8 @@ beforeAll(async () => {
   const key = await api.post('/v1/api-keys', newKey, victim.token);
   const by = { actorId: victim.userId };
   const sessions = new Sessions(api.deps.shards, api.deps.sealer, 3_600);
-  const session = (await sessions.start(victim.userId, {}, by))!;
+  const user = await new Users(api.deps.shards, api.deps.sealer).byId(victim.userId);
+  const session = (await sessions.start(user!, {}, by))!;
   ofVictim = {
     THE_TRANSACTION: transaction,
     THE_BANK_ACCOUNT: added.body.id,

@@ -149,6 +149,15 @@ describe('an API key that carries no mark of ours', () => {
     expect(await ask('there')).toBe('rate_limited');
   });
 
+  test('is not looked up in vain by a shard that is away', async () => {
+    const ask = asker();
+    wire.goAway();
+    for (let turn = 0; turn < 2; turn += 1) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => ask('unlucky')));
+      expect(new Set(answers)).toEqual(new Set(['shard_unavailable']));
+    }
+  });
+
   test('is good as long as it was, when it is from before there were marks', async () => {
     const ask = asker();
     const { userId } = await api.newUser('unmarked');

@@ -115,6 +115,15 @@ describe('over the API', () => {
     expect((await users.byUsername('taken_away'))!.roles).toEqual(['customer']);
   });
 
+  test('what was proposed is off once one admin has said otherwise', async () => {
+    await api.newUser('doubted');
+    expect((await give(admins[0], 'doubted', ['ops'])).status).toBe(202);
+    expect((await give(admins[1], 'doubted', ['customer'])).body).toMatchObject({ roles: ['customer'] });
+    expect((await give(admins[1], 'doubted', ['ops'])).status).toBe(202);
+    expect((await give(admins[0], 'doubted', ['ops'])).body).toMatchObject({ roles: ['ops'] });
+    expect((await verifyShard(shard().db)).findings).toEqual([]);
+  });
+
   test('what was proposed is forgotten after a day', async () => {
     const { userId } = await api.newUser('forgotten');
     expect((await give(admins[0], 'forgotten', ['ops'])).status).toBe(202);

@@ -1,6 +1,9 @@
 import pg from 'pg';
 import { Callers } from '../../api/callers';
 import { verifyShard } from '../../ledger/verify';
+import { ApiKeys } from '../../users/api-keys';
+import { Sessions } from '../../users/sessions';
+import { Users } from '../../users/store';
 import { TestApi, type Answer, type TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
 
@@ -242,6 +245,16 @@ describe('all sessions end', () => {
   });
 });
 
+test('none is begun with a password that was changed while it was checked', async () => {
+  await signUp('slow_log_in');
+  const user = (await new Users(api.deps.shards, api.deps.sealer).byUsername('slow_log_in'))!;
+  const { accessToken } = await signIn('slow_log_in');
+  const body = { currentPassword: PASSWORD, newPassword: 'another password of theirs' };
+  expect((await api.ask('PUT', '/v1/me/password', { token: accessToken, body })).status).toBe(204);
+  const sessions = new Sessions(api.deps.shards, api.deps.sealer, 3_600);
+  expect(await sessions.start(user, {}, { actorId: user.id })).toBeUndefined();
+});
+
 describe('API keys', () => {
   const make = async (token: string) => {
     const wanted = { name: 'for a service', scopes: ['profile:read'], expiresInDays: 1 };
@@ -289,6 +302,22 @@ describe('API keys', () => {
     await owner.query('update api_keys set revoked_at = null where id = $1', [other.id]);
     expect((await verifyShard(db)).findings).toMatchObject([{ kind: 'api_key', subject: other.id }]);
     await owner.query('update api_keys set revoked_at = now() where id = $1', [other.id]);
+  });
+
+  test('are made in no session that has ended, whatever a process remembers of it', async () => {
+    await signUp('thief');
+    const { accessToken } = await signIn('thief');
+    await make(accessToken);
+    const { userId } = await meOf('thief');
+    const elsewhere = new Sessions(api.deps.shards, api.deps.sealer, 3_600);
+    await elsewhere.endAll(userId, { why: 'logged_out', revokeApiKeys: true }, { actorId: userId });
+    const wanted = { name: 'for later', scopes: ['profile:read'], expiresInDays: 1 };
+    expect(await api.post('/v1/api-keys', wanted, accessToken)).toMatchObject({
+      status: 401,
+      body: { code: 'unauthenticated' },
+    });
+    const keys = new ApiKeys(api.deps.shards, api.deps.sealer);
+    expect(await keys.list(userId)).toEqual([]);
   });
 
   test('end by staff where there is no session any more', async () => {
