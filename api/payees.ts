@@ -42,8 +42,8 @@ export function payeeRoutes({ shards, sealer }: Pick<ApiDeps, 'shards' | 'sealer
         const name = parseWalletName(String(req.params['walletId']));
         const found = name && (await findOpenWallet(name.username, name.currency));
         if (!found) throw new Problem('not_found');
-        const clear = await sealer.open(found.name_sealed, fieldOf.name(found.id));
-        sendJson(res, 200, { walletId: walletName(name), name: maskName(clear) });
+        const opened = await sealer.openAll([{ text: found.name_sealed, field: fieldOf.name(found.id) }]);
+        sendJson(res, 200, { walletId: walletName(name), name: maskName(opened(found.name_sealed) ?? '') });
       },
     }),
   ];

@@ -17,7 +17,10 @@ export interface KeyUse {
 }
 
 /** Every key that is given, or that something of a shard is wrapped or sealed by. */
-export async function keyUse({ db, number }: Shard, { keys, earlier }: Sealer): Promise<KeyUse[]> {
+export async function keyUse(
+  { db, number }: Pick<Shard, 'db' | 'number'>,
+  { keys, earlier }: Sealer,
+): Promise<KeyUse[]> {
   const { rows } = await sql<{ id: string; wraps: string }>`
     select wrapping_key as id, count(*) as wraps from data_keys group by 1 order by 1`.execute(db);
   const { rows: sealed } = await sql<{ id: string; seals: string }>`

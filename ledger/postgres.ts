@@ -10,6 +10,7 @@ export const valueTypes: pg.CustomTypesConfig = {
 type Parser = (value: string) => unknown;
 
 const READ_ONLY = '25006';
+const DISK_FULL = '53100';
 
 /** The database takes no writes of its shard: it is being moved, or is a copy that isn't in use yet. */
 export class Fenced extends Error {
@@ -72,7 +73,7 @@ const UNFIT = new Set([
 
 /** It can still be read. */
 export function takesNoWrites(error: unknown): boolean {
-  return codeOf(error) === READ_ONLY;
+  return [READ_ONLY, DISK_FULL].includes(codeOf(error) ?? '');
 }
 
 export function isUnreachable(error: unknown): boolean {

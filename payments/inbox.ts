@@ -8,7 +8,7 @@ import type { Database } from '../ledger/schema';
 import type { By } from '../ledger/by';
 import { houseOf } from '../ledger/data-keys';
 import { record } from '../ledger/record';
-import { fieldOf, type Sealer } from '../ledger/seal';
+import { fieldOf, NoOwner, type Sealer } from '../ledger/seal';
 import { reachable, type Shard, type Shards } from '../ledger/shards';
 import { webhooks } from '../metrics/instruments';
 import type { Owners } from '../worker/owners';
@@ -198,7 +198,13 @@ async function store(shard: Shard, events: readonly BankEvent[], sealer: Sealer)
   const owners = await ownersOf(db, events);
   const seal = (event: BankEvent) => (payer: string) => {
     const owner = event.kind === 'credit' ? owners.get(event.credit.virtualAccount) : undefined;
-    return sealer.seal(owner ?? houseOf(shard.number), fieldOf.payer(event.id), payer);
+    const forHouse = () => sealer.seal(houseOf(shard.number), fieldOf.payer(event.id), payer);
+    if (owner === undefined) return forHouse();
+    return sealer.seal(owner, fieldOf.payer(event.id), payer).catch((error: unknown) => {
+      // Erased since they were looked up: the bank is refused nothing because of that.
+      if (error instanceof NoOwner) return forHouse();
+      throw error;
+    });
   };
   const rows = await Promise.all(
     events.map(async (event) => ({

@@ -1,6 +1,6 @@
 import { isMissing, keyInWords, keyUse, type KeyUse } from '../../ledger/key-use';
 import { createSealer } from '../../ledger/seal';
-import { openShards } from '../../ledger/shards';
+import { atLeisure, openShards } from '../../ledger/shards';
 import type { Config } from '../config';
 
 const silent = { info() {}, warn() {}, error() {} };
@@ -20,7 +20,11 @@ export async function keysOf(config: Pick<Config, 'shards' | 'secrets'>): Promis
   try {
     const sealer = createSealer({ shards, ...config.secrets });
     return await Promise.all(
-      shards.all.map(async (shard) => ({ shard: shard.number, keys: await keyUse(shard, sealer) })),
+      shards.all.map(async (shard) => {
+        const { number } = shard;
+        // It counts rows of all users.
+        return { shard: number, keys: await atLeisure(shard, (db) => keyUse({ db, number }, sealer)) };
+      }),
     );
   } finally {
     await shards.close();
