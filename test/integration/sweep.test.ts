@@ -3,10 +3,11 @@ import { SWEEP_SCHEDULE_ID, TASK_QUEUE, transferWorkflowId, workflowTypes } from
 import { groupWorkflowId, searchAttributes, type SweepInput, type SweptShard } from '../../contracts/transfers';
 import type { Command } from '../../ledger/commands';
 import { transactionId } from '../../ledger/identity';
-import { ensureTemporal } from '../../worker/ensure';
+import { ensurePatiently } from '../../worker/ensure';
 import type { TestUser } from '../support/api';
 import { eventually } from '../support/eventually';
 import { SWEEP_EVERY_MS, TestHoldfast, walletOf } from '../support/holdfast';
+import { silent } from '../support/people';
 import { waitingTransfer } from '../support/stuck';
 import { Trouble } from '../support/trouble';
 
@@ -126,7 +127,7 @@ describe('the sweep', () => {
 
 describe('every worker', () => {
   const schedule = () => holdfast.outside.client.schedule.getHandle(SWEEP_SCHEDULE_ID);
-  const ensure = () => ensureTemporal(holdfast.temporal, holdfast.schedules());
+  const ensure = () => ensurePatiently(holdfast.temporal, holdfast.schedules(), silent);
 
   test('makes the sweep’s Schedule, which runs it', async () => {
     const { spec, action } = await schedule().describe();

@@ -1,7 +1,7 @@
 /** Tries until it succeeds; what it last failed with, when it takes too long. */
 export async function eventually<T>(
   attempt: () => Promise<T>,
-  { withinMs = 10_000, everyMs = 50 }: { withinMs?: number | undefined; everyMs?: number } = {},
+  { withinMs = 30_000, everyMs = 50 }: { withinMs?: number | undefined; everyMs?: number } = {},
 ): Promise<T> {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {

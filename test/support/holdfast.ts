@@ -18,7 +18,7 @@ import type { NamedKey } from '../../ledger/aes';
 import type { Sealer } from '../../ledger/seal';
 import type { Channel } from '../../notifications/channels';
 import type { Notifier } from '../../notifications/deliver';
-import { ensureTemporal } from '../../worker/ensure';
+import { ensurePatiently } from '../../worker/ensure';
 import { Owners } from '../../worker/owners';
 import { payloadCodec, type PayloadKeys } from '../../worker/payload-codec';
 import {
@@ -156,7 +156,7 @@ export class TestHoldfast {
       notifier,
       databases,
     );
-    await ensureTemporal(temporal, all.schedules());
+    await ensurePatiently(temporal, all.schedules(), log);
     if (options.workers ?? true) await all.startWorkers();
     return all;
   }
