@@ -32,24 +32,12 @@ export class RoleProposals {
 
   /** False when it is proposed already. */
   propose(userId: UserId, roles: readonly Role[], by: By): Promise<boolean> {
-    return record(this.shards.forId(userId)!, {
-      subjectId: userId,
-      event: 'roles_proposed',
-      detail: { roles },
-      change: { name: 'propose-roles', text: PROPOSE, values: [userId, roles, by.actorId] },
-      ...by,
-    });
+    return this.record('roles_proposed', { name: 'propose-roles', text: PROPOSE }, { userId, roles, by });
   }
 
   /** False when nobody else has proposed the same. */
   confirm(userId: UserId, roles: readonly Role[], by: By): Promise<boolean> {
-    return record(this.shards.forId(userId)!, {
-      subjectId: userId,
-      event: 'roles_changed',
-      detail: { roles },
-      change: { name: 'confirm-roles', text: CONFIRM, values: [userId, roles, by.actorId] },
-      ...by,
-    });
+    return this.record('roles_changed', { name: 'confirm-roles', text: CONFIRM }, { userId, roles, by });
   }
 
   async find(userId: UserId): Promise<RoleProposal | undefined> {
@@ -59,5 +47,19 @@ export class RoleProposals {
       .select(['user_id as userId', 'roles', 'proposed_at as proposedAt'])
       .where('user_id', '=', userId)
       .executeTakeFirst();
+  }
+
+  private record(
+    event: string,
+    statement: { name: string; text: string },
+    { userId, roles, by }: { userId: UserId; roles: readonly Role[]; by: By },
+  ): Promise<boolean> {
+    return record(this.shards.forId(userId)!, {
+      subjectId: userId,
+      event,
+      detail: { roles },
+      change: { ...statement, values: [userId, roles, by.actorId] },
+      ...by,
+    });
   }
 }

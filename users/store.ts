@@ -47,8 +47,7 @@ const CHANGE_PASSWORD = `
 const SET_ROLES = `
   with found as (select id from users where id = $1 and roles @> $3::text[]),
     done as (
-      update users set roles = $2::text[] where id in (select id from found) and roles <> $2::text[]
-        and roles @> $3::text[] returning id),
+      update users set roles = $2::text[] where id in (select id from found) and roles <> $2::text[] returning id),
     withdrawn as (delete from role_proposals where user_id in (select id from found) returning user_id)
   select id from done union all select user_id from withdrawn`;
 const SET_FROZEN = `

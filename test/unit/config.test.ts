@@ -1,40 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BANK_VARIABLES, loadBankSettings } from '../../cli/bank-settings';
+import { BANK_VARIABLES } from '../../cli/bank-settings';
 import { CONFIG_VARIABLES, loadConfig, loadDatabases } from '../../cli/config';
-import { LOCAL_VARIABLES, loadLocalSettings } from '../../cli/local-settings';
+import { LOCAL_VARIABLES } from '../../cli/local-settings';
 import { OPS_VARIABLES } from '../../cli/ops/settings';
-import { checkedSettings } from '../../cli/preflight';
-import { ConfigError, settingInFile, type Env } from '../../cli/settings';
+import { settingInFile, type Env } from '../../cli/settings';
 import { MOVE_VARIABLES } from '../../cli/shards/settings';
 import { TEMPORAL_VARIABLES } from '../../cli/temporal-settings';
-
-const key = () => randomBytes(32).toString('base64');
-
-const good = {
-  HOLDFAST_DATABASE_URLS: 'postgres://app:secret@db0/holdfast_0, postgres://app:secret@db1/holdfast_1',
-  HOLDFAST_TOKEN_KEY: key(),
-  HOLDFAST_COMMAND_KEY: key(),
-  HOLDFAST_SEAL_KEYS: `b:${key()},a:${key()}`,
-  HOLDFAST_BANK_URL: 'https://bank.example.com',
-  HOLDFAST_BANK_API_KEY: key(),
-  HOLDFAST_BANK_WEBHOOK_SECRETS: `${key()}, ${key()}`,
-  TEMPORAL_ADDRESS: 'temporal:7233',
-};
-
-function problems(env: Env, load: (env: Env) => unknown = loadConfig): string[] {
-  try {
-    load(env);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map((each) => `${each.variable}: ${each.message}`);
-    throw error;
-  }
-  return [];
-}
-
-const variables = (env: Env, load?: (env: Env) => unknown) => problems(env, load).map((text) => text.split(':')[0]);
+import { good, key, problems, variables } from '../support/settings';
 
 test('a complete environment becomes a typed configuration, with the defaults of the rest', () => {
   const config = loadConfig(good);
@@ -131,16 +105,6 @@ test('a shard may have a replica, and a place without one is left empty', () => 
   expect(wrong('postgres://app:secret@db0/holdfast_0,')).toEqual([expect.stringContaining('another server’s')]);
   expect(wrong(`${replica},${replica}`)).toEqual([expect.stringContaining('the same database twice')]);
   expect(wrong(',db2/holdfast_1')).toEqual([expect.stringContaining('URL number 2 must look like')]);
-});
-
-test('replicas beside a Postgres that `holdfast up` starts are one a shard of its own', () => {
-  const [zero, one] = ['postgres://app:secret@db2/holdfast_0', 'postgres://app:secret@db2/holdfast_1'];
-  const folder = { HOLDFAST_DATA_DIR: '/nowhere/yet' };
-  const wrong = (urls: string) => variables({ ...folder, HOLDFAST_REPLICA_URLS: urls }, checkedSettings);
-  expect(wrong(`${zero},${one}`)).toEqual([]);
-  expect(wrong(`,${one}`)).toEqual([]);
-  expect(wrong(one)).toEqual(['HOLDFAST_REPLICA_URLS']);
-  expect(variables({ ...folder, HOLDFAST_SHARDS: '1', HOLDFAST_REPLICA_URLS: zero }, checkedSettings)).toEqual([]);
 });
 
 test('what waits for approval is an amount a currency, in its own digits', () => {
@@ -355,48 +319,6 @@ test('limits are given by kind, period and currency, and a mistake in one is rep
     'x',
   ])
     expect(variables({ ...good, HOLDFAST_LIMITS: wrong })).toEqual(['HOLDFAST_LIMITS']);
-});
-
-test('two of our own servers can not share a port; any number of them can pick a free one', () => {
-  expect(variables({ PORT: '7233' }, loadLocalSettings)).toEqual(['HOLDFAST_TEMPORAL_PORT']);
-  expect(variables({ PORT: '7233', TEMPORAL_ADDRESS: 't:1' }, loadLocalSettings)).toEqual([]);
-  expect(variables({ PORT: '3100' }, loadLocalSettings)).toEqual(['HOLDFAST_BANK_PORT']);
-  expect(variables({ PORT: '0', HOLDFAST_POSTGRES_PORT: '0' }, loadLocalSettings)).toEqual([]);
-});
-
-test('`holdfast up` reports mistakes in its own settings and in those of the processes it starts together, each once', () => {
-  const env = { PORT: 'abc', HOLDFAST_SHARDS: '0', HOLDFAST_LANE_MAX_GROUP: '0' };
-  expect(variables(env, checkedSettings).sort()).toEqual(['HOLDFAST_LANE_MAX_GROUP', 'HOLDFAST_SHARDS', 'PORT']);
-  expect(checkedSettings({}).embedded).toEqual({ postgres: true, temporal: true, bank: true });
-});
-
-test('the bank simulator needs a database and what proves who it is; the API it tells is the one on this machine', () => {
-  expect(variables({}, loadBankSettings).sort()).toEqual([
-    'HOLDFAST_BANK_API_KEY',
-    'HOLDFAST_BANK_DATABASE_URL',
-    'HOLDFAST_BANK_WEBHOOK_SECRETS',
-  ]);
-  const env = { ...good, HOLDFAST_BANK_DATABASE_URL: 'postgres://bank:secret@db/bank', PORT: '3005' };
-  expect(loadBankSettings(env)).toMatchObject({
-    databaseUrl: 'postgres://bank:secret@db/bank',
-    port: 3100,
-    host: '127.0.0.1',
-    webhookUrl: 'http://127.0.0.1:3005/v1/bank/webhooks',
-    settleAfterMs: 500,
-  });
-});
-
-test('with a real bank nothing of the simulator is needed, and its key is never taken from the data folder', () => {
-  const env = { HOLDFAST_BANK_URL: 'https://bank.example.com' };
-  expect(variables(env, checkedSettings).sort()).toEqual(['HOLDFAST_BANK_API_KEY', 'HOLDFAST_BANK_WEBHOOK_SECRETS']);
-  const { HOLDFAST_BANK_API_KEY, HOLDFAST_BANK_WEBHOOK_SECRETS } = good;
-  const complete = { ...env, HOLDFAST_BANK_API_KEY, HOLDFAST_BANK_WEBHOOK_SECRETS };
-  expect(checkedSettings(complete).embedded).toEqual({ postgres: true, temporal: true, bank: false });
-});
-
-test('beside a Postgres of your own the bank simulator needs a database in it', () => {
-  const env = { HOLDFAST_DATABASE_URLS: 'postgres://app:secret@db/holdfast_0' };
-  expect(variables(env, checkedSettings)).toEqual(['HOLDFAST_BANK_DATABASE_URL']);
 });
 
 test('traces go nowhere until it is said where, and then all of them unless it is said how many', () => {
